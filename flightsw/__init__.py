@@ -1,0 +1,1 @@
+"""What flies: pointing, acquisition and tracking, navigation, CCSDS and the services of an optical terminal."""

@@ -1,0 +1,1 @@
+"""The CCSDS standards, one module each."""

@@ -1,0 +1,1 @@
+"""From an ephemeris product to the angles that a terminal points at."""

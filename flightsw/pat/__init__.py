@@ -1,0 +1,1 @@
+"""Pointing, acquisition and tracking."""

@@ -1,0 +1,1 @@
+"""Commands, telemetry, events, parameters: what an operator sees of a terminal."""

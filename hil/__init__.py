@@ -1,0 +1,1 @@
+"""Everything that puts the flight software in a loop: with the world, with the RTL, with hardware."""

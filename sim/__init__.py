@@ -1,0 +1,1 @@
+"""The world: orbits, platforms, optics, actuators and sensors. Physics only."""
