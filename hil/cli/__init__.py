@@ -1,0 +1,48 @@
+"""The command `beamlock`. Only the subcommand that is asked for is imported, so help is there at once."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from flightsw.errors import BeamlockError, DeviceError
+
+_COMMANDS = {
+    "run": "one run of a scenario, with a report",
+    "export": "a run's record as Parquet or CSV",
+    "benchmark": "speed, side by side with limits and peers",
+}
+_EXAMPLE = "example: beamlock run leo_crosslink --seed 7 --out runs/first"
+EXIT_GOAL_MISSED, EXIT_BAD_INPUT, EXIT_DEVICE = 1, 2, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0, 1 goal missed, 2 bad input, 3 a device failed."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(
+        prog="beamlock",
+        description="Flight software for laser communication terminals, in the loop with a simulator or hardware.",
+        epilog=_EXAMPLE,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in _COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        if name == asked:
+            import_module(f"hil.cli.{name}").add_arguments(sub)
+    parsed = parser.parse_args(arguments)
+    try:
+        return int(import_module(f"hil.cli.{parsed.command}").execute(parsed))
+    except BeamlockError as error:
+        if parsed.debug:
+            raise
+        print(f"beamlock: {error}", file=sys.stderr)
+        return EXIT_DEVICE if isinstance(error, DeviceError) else EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("beamlock: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

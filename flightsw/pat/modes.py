@@ -1,0 +1,219 @@
+"""The mode manager: one table of transitions, each with its guard and its reason.
+
+```
+  STANDBY --> POINT --+--> SCAN  (initiator) --+--> COARSE_TRACK --> FINE_TRACK --> COMM
+                      |                        |         |                |           |
+                      +--> STARE (responder) --+         |                v           |
+                             ^                           +---------> REACQUIRE <------+
+                             +-------------------------------------------+
+  every mode --> SAFE, which is left by command alone
+```
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from flightsw.settings import TerminalSettings
+
+
+class Mode(IntEnum):
+    """What a terminal is doing."""
+
+    STANDBY = 0
+    POINT = 1
+    SCAN = 2
+    STARE = 3
+    COARSE_TRACK = 4
+    FINE_TRACK = 5
+    COMM = 6
+    REACQUIRE = 7
+    SAFE = 8
+
+
+class Role(IntEnum):
+    """Who searches and who waits."""
+
+    INITIATOR = 0
+    RESPONDER = 1
+
+
+class Command(IntEnum):
+    """What an operator or a schedule asks of the mode manager."""
+
+    NONE = 0
+    ACQUIRE = 1
+    STANDBY = 2
+    SAFE = 3
+
+
+#: Modes in which light may leave the terminal.
+EMITTING = frozenset({Mode.SCAN, Mode.STARE, Mode.COARSE_TRACK, Mode.FINE_TRACK, Mode.COMM, Mode.REACQUIRE})
+#: Modes in which the fine loop is closed.
+CLOSED = frozenset({Mode.FINE_TRACK, Mode.COMM})
+
+
+@dataclass(slots=True)
+class Situation:
+    """What the guards look at, brought up to date each frame. Times in s, angles in rad."""
+
+    role: Role
+    command: Command = Command.NONE
+    mode_s: float = 0.0  # since the mode was entered
+    slot_s: float = 0.0  # since the time slot of the search began
+    slot: int = 0
+    pointed: bool = False  # the gimbal is where it was sent
+    seen: bool = False  # a spot on this frame's image that is believed
+    unseen_s: float = 0.0  # since the last such spot
+    lit_frames: int = 0  # frames in a row with light on the quad cell
+    dark_s: float = 0.0  # since there was light on the quad cell
+    residual: float = 0.0  # rms per axis of the fine loop's error over the last frames
+    light_time_s: float = 0.0
+    learnt: bool = False  # the pointing bias is known from tracking
+    invalid_frames: int = 0  # frames in a row with a sensor that reads no number
+    out_of_range: bool = False  # a mirror command beyond the range was asked for
+
+
+class Transition(NamedTuple):
+    """From one mode to another when the guard holds. The first that holds is taken."""
+
+    source: Mode
+    target: Mode
+    guard: Callable[[Situation], bool]
+    reason: str
+
+
+_INVALID_FRAMES = 5
+
+
+def transitions(settings: TerminalSettings) -> list[Transition]:
+    """The table, in order of precedence within each mode."""
+    h, a = settings.handover, settings.acquisition
+    scans = a.search == "scan"
+
+    def answer_overdue(s: Situation) -> bool:
+        return s.unseen_s > 2.0 * s.light_time_s + h.answer_margin_s
+
+    def initiates(s: Situation) -> bool:
+        return scans and s.role == Role.INITIATOR
+
+    safe = [
+        Transition(m, Mode.SAFE, guard, reason)
+        for m in Mode
+        if m != Mode.SAFE
+        for guard, reason in (
+            (lambda s: s.command == Command.SAFE, "commanded"),
+            (lambda s: s.invalid_frames >= _INVALID_FRAMES, "a sensor reads no number"),
+            (lambda s: s.out_of_range, "the mirror was asked beyond its range"),
+        )
+    ]
+    standby = [
+        Transition(m, Mode.STANDBY, lambda s: s.command == Command.STANDBY, "commanded")
+        for m in Mode
+        if m != Mode.STANDBY
+    ]
+    lost = [
+        (Mode.REACQUIRE, lambda s: s.learnt, "with the learnt bias"),
+        (Mode.SCAN, initiates, "to search again"),
+        (Mode.STARE, lambda s: not initiates(s), "to search again"),
+    ]
+
+    def when(source: Mode, guard: Callable[[Situation], bool], reason: str) -> list[Transition]:
+        """Rows from `source` to wherever a lost partner is looked for."""
+        return [
+            Transition(source, target, lambda s, g=guard, o=outlet: g(s) and o(s), f"{reason}, {purpose}")
+            for target, outlet, purpose in lost
+        ]
+
+    return [
+        *safe,
+        *standby,
+        Transition(Mode.STANDBY, Mode.POINT, lambda s: s.command == Command.ACQUIRE, "commanded to acquire"),
+        Transition(Mode.POINT, Mode.SCAN, lambda s: s.pointed and initiates(s), "pointed, initiator"),
+        Transition(Mode.POINT, Mode.STARE, lambda s: s.pointed and not initiates(s), "pointed, waits for light"),
+        Transition(Mode.POINT, Mode.SAFE, lambda s: s.mode_s > h.point_timeout_s, "the gimbal did not arrive in time"),
+        Transition(Mode.SCAN, Mode.COARSE_TRACK, lambda s: s.seen, "the partner answers"),
+        Transition(Mode.SCAN, Mode.POINT, lambda s: _slot_over(s, a.slot_s, a.slots), "next time slot"),
+        Transition(Mode.SCAN, Mode.STANDBY, lambda s: s.slot_s > a.slot_s, "no partner in any time slot"),
+        Transition(Mode.STARE, Mode.COARSE_TRACK, lambda s: s.seen, "light in the field"),
+        Transition(Mode.STARE, Mode.POINT, lambda s: _slot_over(s, a.slot_s, a.slots), "next time slot"),
+        Transition(Mode.STARE, Mode.STANDBY, lambda s: s.slot_s > a.slot_s, "no partner in any time slot"),
+        Transition(
+            Mode.COARSE_TRACK, Mode.FINE_TRACK, lambda s: s.lit_frames >= h.lit_frames, "light on the quad cell"
+        ),
+        *when(Mode.COARSE_TRACK, answer_overdue, "no light in the field"),
+        *when(Mode.COARSE_TRACK, lambda s: s.mode_s > h.coarse_timeout_s, "no light on the quad cell in time"),
+        Transition(
+            Mode.FINE_TRACK,
+            Mode.COMM,
+            lambda s: s.mode_s > h.fine_settle_s and s.dark_s == 0.0 and s.residual < h.fine_residual_urad * 1e-6,
+            "settled",
+        ),
+        Transition(Mode.FINE_TRACK, Mode.COARSE_TRACK, _slipped, "light in the field but not on the quad cell"),
+        *when(
+            Mode.FINE_TRACK,
+            lambda s: s.dark_s > max(2.0 * s.light_time_s + h.answer_margin_s, h.dropout_hold_s if s.learnt else 0.0),
+            "dark too long",
+        ),
+        *when(Mode.FINE_TRACK, lambda s: s.mode_s > h.fine_timeout_s and s.dark_s > 0.0, "did not settle in time"),
+        Transition(Mode.COMM, Mode.COARSE_TRACK, _slipped, "light in the field but not on the quad cell"),
+        Transition(Mode.COMM, Mode.REACQUIRE, lambda s: s.dark_s > h.dropout_hold_s, "dark longer than is held through"),
+        Transition(Mode.REACQUIRE, Mode.COARSE_TRACK, lambda s: s.seen, "light in the field"),
+        Transition(
+            Mode.REACQUIRE,
+            Mode.SCAN,
+            lambda s: s.mode_s > h.reacquire_timeout_s and initiates(s),
+            "not found near the learnt bias",
+        ),
+        Transition(
+            Mode.REACQUIRE,
+            Mode.STARE,
+            lambda s: s.mode_s > h.reacquire_timeout_s and not initiates(s),
+            "not found near the learnt bias",
+        ),
+    ]
+
+
+_SLIP_S = 0.05  # dark this long, while the camera sees the partner, is not a fade
+
+
+def _slipped(s: Situation) -> bool:
+    return s.dark_s > _SLIP_S and s.seen
+
+
+def _slot_over(s: Situation, slot_s: float, slots: int) -> bool:
+    return s.slot_s > slot_s and s.slot + 1 < slots
+
+
+class ModeManager:
+    """Holds the mode and moves it along the table."""
+
+    def __init__(self, settings: TerminalSettings) -> None:
+        table = transitions(settings)
+        self._table = {mode: [row for row in table if row.source == mode] for mode in Mode}
+        self.mode = Mode.STANDBY
+
+    def step(self, situation: Situation) -> Transition | None:
+        """Take the first transition whose guard holds, or none. A command is used up by being looked at."""
+        for row in self._table[self.mode]:
+            if row.guard(situation):
+                self.mode = row.target
+                situation.command = Command.NONE
+                situation.mode_s = 0.0
+                return row
+        situation.command = Command.NONE
+        return None
+
+
+def negotiate_role(settings: TerminalSettings, partner_id: int, slot: int) -> Role:
+    """The role of this terminal in a time slot, from what both know before they see each other.
+
+    A fixed role is kept. Otherwise the lower spacecraft id initiates in even slots and the higher one in odd ones, so a
+    terminal whose own light does not reach the partner still gets to answer.
+    """
+    fixed = settings.acquisition.role
+    if fixed != "any":
+        return Role.INITIATOR if fixed == "initiator" else Role.RESPONDER
+    lower = settings.spacecraft_id < partner_id
+    return Role.INITIATOR if lower == (slot % 2 == 0) else Role.RESPONDER

@@ -1,0 +1,266 @@
+"""One terminal's flight software, wired together: what happens in each frame of 10 ms.
+
+```
+ ephemerides --> pointing profile --> gimbal, point-ahead mirror
+                       |
+ camera --> detection -+-> mode manager --> laser, fine loop (follow, hold, close)
+                       |        ^
+ fine loop's samples --+--------+--> offload of the mirror to the gimbal, tones, gains
+```
+
+The terminal sees the world through `flightsw.hal` alone. `Terminal.frame` reads what the devices measured in the last
+frame, lets the mode manager decide, and commands the devices for the next one.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flightsw.hal import FRAME_S, Devices, Image
+from flightsw.navigation.pointing_profile import PointingProfile
+from flightsw.pat.detection import Detector, threshold
+from flightsw.pat.fine_loop import summarise
+from flightsw.pat.gains import Gains
+from flightsw.pat.modes import CLOSED, EMITTING, Command, Mode, ModeManager, Role, Situation, Transition, negotiate_role
+from flightsw.pat.search import Search
+from flightsw.services.events import Event, Severity
+from flightsw.settings import TerminalSettings
+
+_URAD = 1e-6
+#: The beacon shines wherever light may leave; the signal does not while the responder waits for a flash.
+_SIGNAL = EMITTING - {Mode.STARE}
+_CAMERA = frozenset({Mode.SCAN, Mode.STARE, Mode.COARSE_TRACK, Mode.REACQUIRE})
+_STILL = frozenset({Mode.STANDBY, Mode.SAFE})
+
+
+@dataclass(slots=True)
+class Status:
+    """What the last frame measured and commanded, for telemetry. Angles in rad."""
+
+    mode: Mode = Mode.STANDBY
+    role: Role = Role.INITIATOR
+    gimbal_azimuth: float = 0.0
+    gimbal_elevation: float = 0.0
+    bias_x: float = 0.0
+    bias_y: float = 0.0
+    mirror_x: float = 0.0
+    mirror_y: float = 0.0
+    lit: float = 0.0
+    error_rms_x: float = 0.0
+    error_rms_y: float = 0.0
+    quad_power_w: float = 0.0
+    spot_x: float = 0.0
+    spot_y: float = 0.0
+    spot_snr: float = 0.0
+    range_m: float = 0.0
+    point_ahead_x: float = 0.0
+    point_ahead_y: float = 0.0
+    scans: int = 0
+    tones: int = 0
+
+
+class Terminal:
+    """The flight software of one terminal.
+
+    profile: pointing angles from the ephemeris product; partner_id: spacecraft id of the other terminal; hot_pixels:
+    bool mask of the camera, from its dark calibration. Raises ConfigError for settings that contradict each other.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: TerminalSettings,
+        devices: Devices,
+        profile: PointingProfile,
+        partner_id: int,
+        hot_pixels: NDArray[np.bool_],
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.devices = devices
+        self.status = Status()
+        self.events: list[Event] = []
+        self._profile = profile
+        self._partner_id = partner_id
+        self._modes = ModeManager(settings)
+        self._situation = Situation(role=negotiate_role(settings, partner_id, 0))
+        self._detector = Detector(
+            threshold=threshold(settings.detection.false_alarms_per_image, hot_pixels.size),
+            mask=hot_pixels,
+            pixel_rad=settings.detection.pixel_urad * _URAD,
+            read_noise=settings.detection.read_noise_electrons,
+        )
+        self._search = Search(settings, devices.fine_loop.sample_rate_hz)
+        self._gains = Gains(settings.tracking, devices.fine_loop.sample_rate_hz)
+        self._offload = 2.0 * math.pi * settings.tracking.offload_hz * FRAME_S
+        self._presence_w = settings.tracking.presence_nw * 1e-9
+        self._mirror_limit = settings.tracking.mirror_range_urad * _URAD
+        self._tolerance = settings.handover.point_tolerance_urad * _URAD
+        self._acquire_s = 0.0
+        self._last_seen_s = -math.inf
+        self._azimuth, self._elevation = devices.gimbal.angles()
+        devices.fine_loop.configure(self._gains.parameters)
+        self._act(0.0)
+
+    @property
+    def mode(self) -> Mode:
+        """The present mode."""
+        return self._modes.mode
+
+    def command(self, command: Command) -> None:
+        """Hand a command to the mode manager; it takes effect in the next frame."""
+        self._situation.command = command
+
+    def frame(self, now_s: float) -> None:
+        """Run one frame: everything measured up to `now_s`, everything commanded from `now_s` on."""
+        self._measure(now_s)
+        row = self._modes.step(self._situation)
+        if row is not None:
+            self._enter(row, now_s)
+        self._act(now_s)
+
+    def _measure(self, now_s: float) -> None:
+        """Bring the situation up to date from the devices' readings."""
+        situation, status = self._situation, self.status
+        block = self.devices.fine_loop.block()
+        lit, x, y, mirror_x, mirror_y, power, invalid = summarise(block, self._presence_w)
+        status.lit, status.error_rms_x, status.error_rms_y = lit, x, y
+        status.mirror_x, status.mirror_y, status.quad_power_w = mirror_x, mirror_y, power
+        azimuth, elevation = self.devices.gimbal.angles()
+        status.gimbal_azimuth, status.gimbal_elevation = azimuth, elevation
+        off_azimuth, off_elevation = abs(azimuth - self._azimuth), abs(elevation - self._elevation)
+        situation.pointed = off_azimuth < self._tolerance and off_elevation < self._tolerance
+
+        situation.mode_s += FRAME_S
+        invalid = invalid or math.isnan(off_azimuth) or math.isnan(off_elevation)
+        situation.invalid_frames = situation.invalid_frames + 1 if invalid else 0
+        if lit > 0.5:
+            situation.lit_frames += 1
+            situation.dark_s = 0.0
+            situation.residual += 0.1 * (max(x, y) - situation.residual)
+        else:
+            situation.lit_frames = 0
+            situation.dark_s += FRAME_S
+
+        situation.seen = False
+        image = self.devices.camera.image()
+        if image is not None:
+            self._look(image, now_s)
+        situation.unseen_s = min(now_s - self._last_seen_s, situation.mode_s)
+        situation.slot_s = now_s - self._acquire_s - situation.slot * self.settings.acquisition.slot_s
+        if self.mode in CLOSED and lit == 1.0:
+            self._learn(block, now_s)
+
+    def _look(self, image: Image, now_s: float) -> None:
+        """Look for the partner on an image and decide whether to believe it."""
+        found = self._detector.find(image.pixels)
+        if found is None:
+            return
+        mode, status = self.mode, self.status
+        if mode == Mode.SCAN:
+            believed = self._search.answers(found, image.time_s, self._situation.light_time_s)
+        elif mode == Mode.REACQUIRE:
+            believed = self._search.is_near(found)
+        else:
+            believed = True
+        if not believed:
+            where = f"({found.x_rad / _URAD:.0f}, {found.y_rad / _URAD:.0f}) urad"
+            self._tell(now_s, Severity.LOW, "LIGHT_REFUSED", f"light at {where} cannot be the partner's answer")
+            return
+        status.spot_x, status.spot_y, status.spot_snr = found.x_rad, found.y_rad, found.snr
+        self._situation.seen = True
+        self._last_seen_s = now_s
+
+    def _learn(self, block: NDArray[np.void], now_s: float) -> None:
+        """Collect the disturbance, and load new gains when there is enough of it to know its tones."""
+        if self._gains.collect(block):
+            self.devices.fine_loop.configure(self._gains.parameters)
+            lines = [f"{t.frequency_hz:.1f} Hz {t.rms_rad / _URAD:.2f} urad" for t in self._gains.tones]
+            self._tell(now_s, Severity.INFO, "TONES_IDENTIFIED", ", ".join(lines) or "no tones")
+        self.status.tones = len(self._gains.tones)
+
+    def _enter(self, row: Transition, now_s: float) -> None:
+        """What a change of mode does once: report it, and set up the search or the loop."""
+        situation, source, target = self._situation, row.source, row.target
+        if target == Mode.SAFE:
+            severity = Severity.HIGH
+        elif target == Mode.REACQUIRE or (source == Mode.COMM and target != Mode.STANDBY):
+            severity = Severity.MEDIUM
+        else:
+            severity = Severity.INFO
+        self._tell(now_s, severity, "MODE_CHANGE", f"{source.name} -> {target.name}: {row.reason}")
+
+        if target == Mode.POINT:
+            if source == Mode.STANDBY:
+                self._begin_search(now_s)
+            else:
+                situation.slot += 1
+                situation.role = negotiate_role(self.settings, self._partner_id, situation.slot)
+                self._search.restart()
+            self.status.bias_x = self.status.bias_y = 0.0
+        elif target in (Mode.SCAN, Mode.STARE):
+            if source == Mode.REACQUIRE:
+                self._begin_search(now_s)
+            situation.learnt = False
+            self._search.resume(now_s)
+        elif target == Mode.REACQUIRE:
+            self._search.near(now_s)
+        elif target == Mode.FINE_TRACK:
+            situation.residual = max(self.status.error_rms_x, self.status.error_rms_y)
+            self._gains.restart()
+            self.devices.fine_loop.close()
+        elif target == Mode.COMM:
+            situation.learnt = True
+        elif target == Mode.SAFE:
+            situation.learnt = situation.out_of_range = False
+
+    def _begin_search(self, now_s: float) -> None:
+        situation = self._situation
+        self._acquire_s, situation.slot = now_s, 0
+        situation.role = negotiate_role(self.settings, self._partner_id, 0)
+        self._search.restart()
+
+    def _act(self, now_s: float) -> None:
+        """Command the devices for the next frame."""
+        mode, situation, status, devices = self._modes.mode, self._situation, self.status, self.devices
+        devices.laser.emit(mode in _SIGNAL, mode in EMITTING)
+        devices.camera.enable(mode in _CAMERA or (mode in CLOSED and situation.dark_s > 0.0))
+        self._point(mode, now_s)
+        if mode == Mode.SCAN or (mode == Mode.REACQUIRE and situation.role == Role.INITIATOR):
+            if self._search.follow(now_s, devices.fine_loop):
+                status.scans += 1
+        elif mode == Mode.COARSE_TRACK:
+            devices.fine_loop.hold(self._within(status.spot_x), self._within(status.spot_y))
+        elif mode not in CLOSED:
+            devices.fine_loop.hold(0.0, 0.0)
+        status.mode, status.role = mode, situation.role
+
+    def _point(self, mode: Mode, now_s: float) -> None:
+        """Steer gimbal and point-ahead mirror by the profile; hand the mirror's mean over to the gimbal."""
+        status, situation, devices = self.status, self._situation, self.devices
+        aim = self._profile.at(now_s)
+        situation.light_time_s = aim.light_time_s
+        status.range_m = aim.range_m
+        status.point_ahead_x, status.point_ahead_y = aim.point_ahead_x_rad, aim.point_ahead_y_rad
+        if mode in _STILL:
+            devices.gimbal.command(self._azimuth, self._elevation, 0.0, 0.0)
+            return
+        if (mode in CLOSED and status.lit > 0.5) or (mode == Mode.COARSE_TRACK and situation.seen):
+            status.bias_x += self._offload * status.mirror_x
+            status.bias_y += self._offload * status.mirror_y
+        self._azimuth = aim.azimuth_rad + status.bias_x / math.cos(aim.elevation_rad)
+        self._elevation = aim.elevation_rad + status.bias_y
+        devices.gimbal.command(self._azimuth, self._elevation, aim.azimuth_rate, aim.elevation_rate)
+        devices.point_ahead.command(aim.point_ahead_x_rad, aim.point_ahead_y_rad)
+
+    def _within(self, angle: float) -> float:
+        """Keep a mirror angle within the range; a demand beyond it leads to SAFE."""
+        if abs(angle) <= self._mirror_limit:
+            return angle
+        self._situation.out_of_range = True
+        return math.copysign(self._mirror_limit, angle)
+
+    def _tell(self, time_s: float, severity: Severity, name: str, text: str) -> None:
+        self.events.append(Event(time_s, severity, name, text))

@@ -1,0 +1,83 @@
+"""`beamlock run`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `beamlock run`."""
+    parser.epilog = "example: beamlock run leo_crosslink --seed 7 --out runs/first"
+    parser.add_argument("scenario", nargs="?", metavar="SCENARIO", help="a TOML file, or the name of a shipped one")
+    parser.add_argument("--list", action="store_true", help="list the shipped scenarios")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random (default: the scenario's)")
+    parser.add_argument("--duration-s", type=float, metavar="S", help="simulated time (default: the scenario's)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/SCENARIO-SEED)")
+    parser.add_argument("--no-report", action="store_true", help="leave out report.html")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run and print what came of it. Returns 0, or 1 if the goal was not met."""
+    from flightsw.errors import ConfigError
+    from hil.scenario import load, shipped
+
+    if arguments.list:
+        for name, description in shipped().items():
+            print(f"{name:16} {description}")
+        return 0
+    if arguments.scenario is None:
+        raise ConfigError("run: expected a SCENARIO, found none; `beamlock run --list` shows those that ship")
+    if arguments.seed is not None and arguments.seed < 0:
+        raise ConfigError(f"--seed: expected 0 or more, found {arguments.seed}")
+    scenario = load(arguments.scenario)
+    seed = scenario.seed if arguments.seed is None else arguments.seed
+    duration_s = scenario.duration_s if arguments.duration_s is None else arguments.duration_s
+    folder = arguments.out or Path("runs") / f"{scenario.name}-{seed}"
+
+    from hil.run import REPORT, run
+
+    bar = _bar(duration_s) if sys.stderr.isatty() else None
+    finished = run(scenario, folder, seed, duration_s, bar)
+    if bar is not None:
+        print(file=sys.stderr)
+    _print_summary(finished.summary)
+    if not arguments.no_report:
+        from hil.report import write_report
+
+        write_report(folder)
+        print(f"report      {folder / REPORT}")
+    return 0 if finished.goal_met else 1
+
+
+def _bar(duration_s: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def show(simulated_s: float, wall_s: float) -> None:
+        done = int(30 * min(simulated_s / duration_s, 1.0))
+        ratio = simulated_s / wall_s if wall_s else 0.0
+        line = f"\r[{'#' * done}{'.' * (30 - done)}] {simulated_s:6.0f} s simulated, {ratio:4.0f} x real time"
+        print(line, end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _print_summary(summary: dict) -> None:  # type: ignore[type-arg]
+    acquisition, link, performance = summary["acquisition"], summary["link"], summary["performance"]
+    if acquisition["acquired"]:
+        print(f"acquired    after {acquisition['time_s']:.2f} s, scans begun: {acquisition['attempts']}")
+    else:
+        print(f"acquired    no, scans begun: {acquisition['attempts']}")
+    for name, row in summary["tracking"].items():
+        x, y = row["residual_rms_urad"]
+        if x is None:
+            print(f"{name:11} never in COMM")
+            continue
+        power = link["received_power_dbm"][name]
+        print(f"{name:11} residual {x:.2f}, {y:.2f} urad rms, {power:.1f} dBm, {row['comm_s']:.1f} s in COMM")
+    for row in summary["blockages"]:
+        end = "held" if row["held"] else f"lost, back {row['back_after_s']} s after its end"
+        print(f"blockage    {row['duration_s']:g} s at {row['at_s']:g} s: {end}")
+    print(f"link        {link['range_km']:.0f} km, point-ahead {link['point_ahead_urad']:.2f} urad")
+    print(
+        f"speed       {performance['simulated_s']:g} s in {performance['wall_s']:.2f} s: "
+        f"{performance['real_time_factor']:.0f} x real time"
+    )
+    print(f"goal        {'met' if summary['goal_met'] else 'not met'}")

@@ -1,0 +1,157 @@
+"""The compiled step of the lockstep engine: both terminals' hardware and fine loops, one frame at a time.
+
+```
+          ring of A <---- light of A ----  A: platform, gimbal, mirror, quad cell, controller
+              |                                           ^
+         one light time                              one light time
+              v                                           |
+          B: platform, gimbal, mirror, quad cell, controller ---- light of B ----> ring of B
+```
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from flightsw.pat import fine_loop
+from sim import camera, gimbal, mirror, optics, platform, quad_cell
+
+#: Geometry of one frame, seen from one terminal: the values at its start and their derivatives.
+GEOMETRY = np.dtype(
+    [
+        ("azimuth", "f8"),
+        ("azimuth_rate", "f8"),
+        ("azimuth_acceleration", "f8"),
+        ("elevation", "f8"),
+        ("elevation_rate", "f8"),
+        ("elevation_acceleration", "f8"),
+        ("cos_elevation", "f8"),
+        ("range_m", "f8"),
+        ("light_time_s", "f8"),
+        ("lead_x", "f8"),
+        ("lead_y", "f8"),
+    ]
+)
+
+#: What really happened in one sample: receive and transmit pointing error (rad), light in the aperture (W).
+TRUTH = np.dtype([("error_x", "f4"), ("error_y", "f4"), ("transmit", "f4"), ("power_w", "f4")])
+
+#: Sums over the samples in which the link was in use.
+TALLY = np.dtype(
+    [
+        ("on", "i8"),
+        ("fade_w", "f8"),  # light in the aperture below which the link fades
+        ("samples", "i8"),
+        ("square_x", "f8"),
+        ("square_y", "f8"),
+        ("power_w", "f8"),
+        ("transmit_gain", "f8"),
+        ("faded", "i8"),
+        ("fades", "i8"),
+        ("longest", "i8"),
+        ("fading", "i8"),  # samples of the fade under way
+    ]
+)
+
+
+@njit(cache=True, nogil=True)
+def run_frame(
+    first: int,
+    step_s: float,
+    world: NDArray[np.void],
+    parameters: NDArray[np.void],
+    states: NDArray[np.void],
+    geometry: NDArray[np.void],
+    noise: tuple[NDArray[np.float64], NDArray[np.float64]],
+    platform_columns: NDArray[np.int64],
+    follow: NDArray[np.float64],
+    ring: NDArray[np.float64],
+    samples: NDArray[np.void],
+    truth: NDArray[np.void],
+    tally: NDArray[np.void],
+) -> None:
+    """Run one frame of samples of both terminals.
+
+    first: index of the frame's first sample since the epoch; world: `sim.terminal.TERMINAL` (2,); parameters, states:
+    of the fine loops (2,); geometry: GEOMETRY (2,); noise: two arrays (samples, columns); follow: set-points in rad
+    (2, samples, 2); ring: emitted intensity in W/sr (2, length, 2), length a power of two above the light time;
+    samples: SAMPLE (2, samples); truth: TRUTH (2, samples); tally: TALLY (2,).
+    """
+    mask = ring.shape[1] - 1
+    rate_hz = 1.0 / step_s
+    for k in range(samples.shape[1]):
+        t = k * step_s
+        now = first + k
+        for i in range(2):
+            w = world[i]
+            g = geometry[i]
+            row = noise[0][k] if i == 0 else noise[1][k]
+            columns = platform_columns[i]
+
+            bias_x, bias_y = platform.step(w.platform, row)
+            gimbal.step(w.gimbal)
+            azimuth = g.azimuth + t * (g.azimuth_rate + 0.5 * t * g.azimuth_acceleration)
+            elevation = g.elevation + t * (g.elevation_rate + 0.5 * t * g.elevation_acceleration)
+            field_x = (azimuth - w.gimbal.angle[0]) * g.cos_elevation - bias_x
+            field_y = elevation - w.gimbal.angle[1] - bias_y
+            line_x = field_x - w.mirror.angle[0]
+            line_y = field_y - w.mirror.angle[1]
+
+            delay = g.light_time_s * rate_hz
+            whole = math.floor(delay)
+            late = delay - whole
+            newer = (now - whole) & mask
+            older = (newer - 1) & mask
+            other = ring[1 - i]
+            signal = (1.0 - late) * other[newer, 0] + late * other[older, 0]
+            beacon = (1.0 - late) * other[newer, 1] + late * other[older, 1]
+            collected = w.optics.clear * w.optics.aperture / (g.range_m * g.range_m)
+            power = signal * collected
+            seen = beacon * collected if w.optics.camera_sees_beacon != 0 else power
+            camera.expose(w.exposure, seen * w.optics.camera_share, field_x, field_y)
+            error_x, error_y, light = quad_cell.read(
+                w.quad_cell, line_x, line_y, power * w.optics.quad_share, row, columns
+            )
+
+            command_x, command_y = fine_loop.step(
+                parameters[i], states[i], error_x, error_y, light, follow[i, k, 0], follow[i, k, 1]
+            )
+
+            emitted, beaconed = optics.emit(w.optics, line_x, line_y, g.lead_x, g.lead_y)
+            ring[i, now & mask, 0] = emitted
+            ring[i, now & mask, 1] = beaconed
+
+            sample = samples[i, k]
+            sample.error_x = error_x * parameters[i].slope_rad
+            sample.error_y = error_y * parameters[i].slope_rad
+            sample.mirror_x = command_x
+            sample.mirror_y = command_y
+            sample.power_w = light
+            actual = truth[i, k]
+            actual.error_x = line_x
+            actual.error_y = line_y
+            actual.transmit = emitted
+            actual.power_w = power
+            if tally[i].on != 0:
+                _count(tally[i], line_x, line_y, power, emitted / w.optics.signal_intensity)
+
+            mirror.step(w.mirror, command_x, command_y)
+
+
+@njit(cache=True, nogil=True)
+def _count(c: NDArray[np.void], x: float, y: float, power: float, gain: float) -> None:
+    c.samples += 1
+    c.square_x += x * x
+    c.square_y += y * y
+    c.power_w += power
+    c.transmit_gain += gain
+    if power < c.fade_w:
+        c.faded += 1
+        c.fading += 1
+        if c.fading == 1:
+            c.fades += 1
+        c.longest = max(c.longest, c.fading)
+    else:
+        c.fading = 0

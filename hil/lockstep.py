@@ -1,0 +1,225 @@
+"""The lockstep engine: simulated time, as fast as the machine goes.
+
+Each frame of 10 ms the compiled kernel steps both terminals' hardware and fine loops; then the flight software of each
+runs one frame on what its devices measured. The same scenario and seed give the same octets, on any run.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flightsw.hal import FRAME_RATE_HZ, FRAME_S, SAMPLE
+from flightsw.pat import fine_loop
+from flightsw.pat.detection import hot_pixel_mask
+from flightsw.pat.modes import CLOSED, Mode
+from flightsw.services.events import Event, Severity
+from flightsw.terminal import Terminal
+from hil.kernel import TALLY, TRUTH, run_frame
+from hil.recorder import HOUSEKEEPING_HZ, Recorder
+from hil.scenario import Scenario
+from hil.simulated import (
+    Clock,
+    SimulatedCamera,
+    SimulatedDevices,
+    SimulatedFineLoop,
+    SimulatedGimbal,
+    SimulatedLaser,
+    SimulatedPointAhead,
+)
+from hil.timeline import EARTH, Timeline
+from hil.world import World
+from sim.terminal import TERMINAL
+
+WORLD = "world"
+_DARK_IMAGES = 16
+_HOUSEKEEPING_FRAMES = FRAME_RATE_HZ // HOUSEKEEPING_HZ
+#: A spot that is believed farther than this from where light was is a false lock.
+_FALSE_LOCK_RAD = 90e-6
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to. Lists have one entry a terminal; times are in s."""
+
+    acquired_s: float | None = None
+    scans: int = 0
+    locked: list[tuple[float, bool]] = field(default_factory=list)  # when both fine loops closed, or one opened
+    mode_s: list[dict[Mode, float]] = field(default_factory=lambda: [dict.fromkeys(Mode, 0.0) for _ in range(2)])
+    events: list[tuple[str, Event]] = field(default_factory=list)
+    false_locks: int = 0
+    simulated_s: float = 0.0
+    wall_s: float = 0.0
+
+
+class Lockstep:
+    """One run of two terminals in simulated time."""
+
+    def __init__(self, scenario: Scenario, world: World) -> None:
+        rate = scenario.sample_rate_hz
+        block = rate // FRAME_RATE_HZ
+        self.world = world
+        self.outcome = Outcome()
+        self.clock = Clock()
+        self.tally = np.zeros(2, TALLY)
+        self.tally["fade_w"] = 1e-3 * 10.0 ** (scenario.fade_dbm / 10.0)
+        self._step_s = 1.0 / rate
+        self._block = block
+        self._records = np.zeros(2, TERMINAL)
+        for i in range(2):
+            self._records[i] = world.hardware[i].record
+        self._parameters = np.zeros(2, fine_loop.PARAMETERS)
+        self._states = np.zeros(2, fine_loop.STATE)
+        self._set_points = np.zeros((2, block, 2))
+        longest = float(world.frames["light_time_s"].max()) * rate + 2.0
+        self._ring = np.zeros((2, 1 << math.ceil(math.log2(longest + block)), 2))
+        self._platform_columns = np.array([h.platform_columns for h in world.hardware])
+        self._noise = [np.zeros((rate, h.noise_columns)) for h in world.hardware]
+        self._samples = np.zeros((2, rate), SAMPLE)
+        self._truth = np.zeros((2, rate), TRUTH)
+        # views for each frame of a second, made once: making them anew costs as much as the mode manager
+        slots = [slice(k * block, (k + 1) * block) for k in range(FRAME_RATE_HZ)]
+        self._noise_of = [(self._noise[0][s], self._noise[1][s]) for s in slots]
+        self._samples_of = [self._samples[:, s] for s in slots]
+        self._truth_of = [self._truth[:, s] for s in slots]
+        self._in_comm = [self.tally["on"][i : i + 1] for i in range(2)]
+
+        models = list(scenario.terminals.values())
+        self.devices: list[SimulatedDevices] = []
+        self.terminals: list[Terminal] = []
+        for i in range(2):
+            blocks = [self._samples[i, s] for s in slots]
+            devices = self._simulate(i, blocks)
+            camera = world.hardware[i].camera
+            dark = np.stack([camera.render(0.0, 0.0, 0.0, 0.0, None) for _ in range(_DARK_IMAGES)])
+            hot = hot_pixel_mask(dark, models[i].flight.detection.read_noise_electrons)
+            partner_id = models[1 - i].flight.spacecraft_id
+            self.devices.append(devices)
+            self.terminals.append(
+                Terminal(world.names[i], models[i].flight, devices, world.profiles[i], partner_id, hot)
+            )
+        self._timeline = Timeline(scenario.timeline, world.names, world.blocked)
+        self._faults: set[tuple[int, str]] = set()
+        self._locked = False
+
+    def _simulate(self, i: int, blocks: list[NDArray[np.void]]) -> SimulatedDevices:
+        record = self._records[i, ...]
+        camera = self.world.hardware[i].camera
+        loop = SimulatedFineLoop(self._parameters[i, ...], self._states[i, ...], self._set_points[i], blocks, self.clock)
+        return SimulatedDevices(
+            gimbal=SimulatedGimbal(record["gimbal"]),
+            camera=SimulatedCamera(record["exposure"], camera, self.world.sky[i], self.clock, self._step_s),
+            laser=SimulatedLaser(record["optics"]),
+            point_ahead=SimulatedPointAhead(record["optics"]),
+            fine_loop=loop,
+        )
+
+    def run(
+        self,
+        recorder: Recorder | None = None,
+        progress: Callable[[float, float], None] | None = None,
+        until: Callable[[Outcome], bool] | None = None,
+    ) -> Outcome:
+        """Run to the end of the scenario, or until `until` says so.
+
+        progress: called every simulated second with the simulated and the wall time since the start, in s.
+        """
+        outcome, clock = self.outcome, self.clock
+        begin = time.perf_counter()
+        for f in range(len(self.world.frames)):
+            slot = f % FRAME_RATE_HZ
+            if slot == 0:
+                for hardware, noise in zip(self.world.hardware, self._noise, strict=True):
+                    hardware.draw_noise(noise)
+            run_frame(
+                f * self._block,
+                self._step_s,
+                self._records,
+                self._parameters,
+                self._states,
+                self.world.frames[f],
+                self._noise_of[slot],
+                self._platform_columns,
+                self._set_points,
+                self._ring,
+                self._samples_of[slot],
+                self._truth_of[slot],
+                self.tally,
+            )
+            before, now = clock.now_s, (f + 1) * FRAME_S
+            clock.now_s, clock.slot = now, slot
+            if self._timeline.next_s <= now:
+                self._apply_timeline(before, now)
+            self._shine(f)
+            for terminal in self.terminals:
+                terminal.frame(now)
+            self._observe(now, recorder)
+            if recorder is not None and f % _HOUSEKEEPING_FRAMES == _HOUSEKEEPING_FRAMES - 1:
+                recorder.housekeeping(now, [terminal.status for terminal in self.terminals])
+            if slot == FRAME_RATE_HZ - 1:
+                if recorder is not None:
+                    recorder.second(now, self._samples, self._truth)
+                if progress is not None:
+                    progress(now, time.perf_counter() - begin)
+            if until is not None and until(outcome):
+                break
+        outcome.simulated_s = clock.now_s
+        outcome.wall_s = time.perf_counter() - begin
+        outcome.scans = max(terminal.status.scans for terminal in self.terminals)
+        return outcome
+
+    def _shine(self, frame: int) -> None:
+        """The sun on the quad cells."""
+        for i, sky in enumerate(self.world.sky):
+            if sky.near[frame]:
+                cell = self._records[i, ...]["quad_cell"]
+                cell["background"] = sky.on_quad_cell[frame] * cell["electrons_per_w"]
+
+    def _apply_timeline(self, before: float, now: float) -> None:
+        """Give the commands that are due, and let the faults of this moment, and no others, be in force."""
+        for i, command in self._timeline.commands(before if before > 0.0 else -1.0, now):
+            self.terminals[i].command(command)
+        self._timeline.advance(now)
+        faults = self._timeline.in_force(now)
+        for i, fault in sorted(faults ^ self._faults):
+            begins = (i, fault) in faults
+            text = f"{self.world.names[i]}: {fault} {'begins' if begins else 'ends'}"
+            self.outcome.events.append((WORLD, Event(now, Severity.INFO, "FAULT", text)))
+        self._faults = faults
+        for i in range(2):
+            record = self._records[i, ...]
+            dark = (i, "blockage") in faults or (i, EARTH) in faults
+            record["optics"]["clear"] = 0.0 if dark else 1.0
+            record["quad_cell"]["dead"] = (i, "quad_cell_dead") in faults
+            record["mirror"]["stuck"] = (i, "mirror_stuck") in faults
+            self.devices[i].laser.failed = (i, "laser_off") in faults
+
+    def _observe(self, now: float, recorder: Recorder | None) -> None:
+        """Note what happened: modes, events, whether both are locked, and on what."""
+        outcome = self.outcome
+        closed = True
+        for i, terminal in enumerate(self.terminals):
+            mode = terminal.status.mode
+            outcome.mode_s[i][mode] += FRAME_S
+            self._in_comm[i][0] = mode == Mode.COMM
+            closed = closed and mode in CLOSED
+            if terminal.events:
+                if mode == Mode.COARSE_TRACK and any(e.name == "MODE_CHANGE" for e in terminal.events):
+                    outcome.false_locks += self._is_false_lock(i)
+                if recorder is not None:
+                    recorder.events(i, terminal.events)
+                outcome.events.extend((terminal.name, event) for event in terminal.events)
+                terminal.events.clear()
+        if closed != self._locked:
+            self._locked = closed
+            outcome.locked.append((now, closed))
+            if closed and outcome.acquired_s is None:
+                outcome.acquired_s = now
+
+    def _is_false_lock(self, i: int) -> bool:
+        status = self.terminals[i].status
+        light, x, y = self.devices[i].camera.truth
+        return light <= 0.0 or math.hypot(status.spot_x - x, status.spot_y - y) > _FALSE_LOCK_RAD

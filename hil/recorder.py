@@ -1,0 +1,130 @@
+"""The record of a run: raw CCSDS packets of both terminals, and the truth beside them, in one MCAP file.
+
+| topic | content |
+| --- | --- |
+| `NAME/telemetry` | space packets, as `flightsw.services.dictionary` declares them |
+| `NAME/truth` | a tenth of a second of `hil.kernel.TRUTH`, little-endian, what the simulator knows and nobody measures |
+| `scenario` | the scenario with the seed as JSON, once |
+
+Chunks are closed at 128 KiB, a fifth of a second of a run, and the file is flushed every simulated second, so a killed
+process loses less than that second. Nothing of the wall clock goes into the file: the same run gives the same octets.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mcap.reader import NonSeekingReader
+from mcap.writer import CompressionType, Writer
+from numpy.typing import NDArray
+
+from flightsw.ccsds.space_packet import telemetry_packets
+from flightsw.errors import ConfigError
+from flightsw.hal import SAMPLE
+from flightsw.services.dictionary import EVENT, FINE_SAMPLES, HOUSEKEEPING, PacketKind
+from flightsw.services.events import Event, Severity
+from flightsw.terminal import Status
+from hil.kernel import TRUTH
+
+HOUSEKEEPING_HZ = 10
+_CHUNK_OCTETS = 128 * 1024
+_LIBRARY = "beamlock"
+_BIG_ENDIAN_SAMPLE = SAMPLE.newbyteorder(">")
+
+
+class Recorder:
+    """Writes one run. Use it as a context manager: leaving it closes the file."""
+
+    def __init__(self, path: Path, terminals: Sequence[str], scenario_json: bytes, sample_rate_hz: int) -> None:
+        self._file = path.open("wb")
+        self._writer = Writer(self._file, chunk_size=_CHUNK_OCTETS, compression=CompressionType.NONE)
+        self._writer.start(profile="", library=_LIBRARY)
+        packet = self._writer.register_schema("ccsds_space_packet", "", b"")
+        truth = self._writer.register_schema("beamlock_truth", "", str(TRUTH.descr).encode())
+        scenario = self._writer.register_channel("scenario", "json", 0)
+        self._telemetry = [self._writer.register_channel(f"{t}/telemetry", "ccsds", packet) for t in terminals]
+        self._truth = [self._writer.register_channel(f"{t}/truth", "raw", truth) for t in terminals]
+        self._counts: dict[tuple[int, int], int] = {}
+        self._housekeeping: list[list[tuple[Any, ...]]] = [[] for _ in terminals]
+        self._times_us: list[int] = []
+        self._group = sample_rate_hz // HOUSEKEEPING_HZ
+        self._writer.add_message(scenario, 0, scenario_json, 0)
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.finish()
+        self._file.close()
+
+    def housekeeping(self, now_s: float, statuses: Sequence[Status]) -> None:
+        """Keep the state of all terminals at `now_s`, to be written with the second that it belongs to."""
+        self._times_us.append(round(now_s * 1e6))
+        for rows, status in zip(self._housekeeping, statuses, strict=True):
+            rows.append(tuple(getattr(status, item.name) for item in HOUSEKEEPING.items))
+
+    def events(self, terminal: int, events: Sequence[Event]) -> None:
+        """Write events of one terminal."""
+        for event in events:
+            data = bytes([event.severity]) + f"{event.name}: {event.text}".encode()
+            row = np.frombuffer(data, np.uint8)[None, :]
+            self._write(terminal, EVENT, np.array([round(event.time_s * 1e6)]), row)
+
+    def second(self, end_s: float, samples: NDArray[np.void], truth: NDArray[np.void]) -> None:
+        """Write what was kept, and the samples up to `end_s`: SAMPLE and TRUTH, both (terminals, samples).
+
+        The samples come in whole tenths of a second.
+        """
+        groups = samples.shape[1] // self._group
+        starts_us = np.round((end_s - (groups - np.arange(groups)) / HOUSEKEEPING_HZ) * 1e6).astype(np.int64)
+        for i, rows in enumerate(self._housekeeping):
+            if rows:
+                packed = np.array(rows, HOUSEKEEPING.dtype)
+                octets = packed.view(np.uint8).reshape(len(rows), -1)
+                self._write(i, HOUSEKEEPING, np.array(self._times_us), octets)
+            rows.clear()
+            packed = samples[i].astype(_BIG_ENDIAN_SAMPLE).view(np.uint8).reshape(groups, -1)
+            self._write(i, FINE_SAMPLES, starts_us, packed)
+            raw = truth[i].view(np.uint8).reshape(groups, -1)
+            for time_us, row in zip(starts_us.tolist(), raw, strict=True):
+                self._writer.add_message(self._truth[i], time_us * 1000, row.tobytes(), time_us * 1000)
+        self._times_us.clear()
+        self._file.flush()
+
+    def _write(self, terminal: int, kind: PacketKind, times_us: NDArray[np.int64], rows: NDArray[np.uint8]) -> None:
+        count = self._counts.get((terminal, kind.apid), 0)
+        packets = telemetry_packets(kind.apid, count, times_us, rows)
+        self._counts[terminal, kind.apid] = count + len(packets)
+        channel = self._telemetry[terminal]
+        for time_us, packet in zip(times_us.tolist(), packets, strict=True):
+            self._writer.add_message(channel, time_us * 1000, packet.tobytes(), time_us * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a record: its topic, its time in s, its octets."""
+
+    topic: str
+    time_s: float
+    data: bytes
+
+
+def read(path: Path) -> Iterator[Message]:
+    """Messages of a record in the order in which they were written; a record that was cut ends where it was cut.
+
+    Raises ConfigError for a file that is not a record.
+    """
+    from mcap.exceptions import McapError
+
+    try:
+        with path.open("rb") as file:
+            for _, channel, message in NonSeekingReader(file).iter_messages(log_time_order=False):
+                yield Message(channel.topic, message.log_time * 1e-9, message.data)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: expected the record of a run, found no file") from None
+    except McapError as error:
+        if "magic" in str(error).lower():
+            raise ConfigError(f"{path}: expected an MCAP record, found: {error}") from None
+        return

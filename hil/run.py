@@ -1,0 +1,165 @@
+"""One run from scenario to report: what `beamlock run` does."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flightsw.errors import ConfigError
+from flightsw.pat.modes import Mode
+from hil.compilation import compile_kernels
+from hil.lockstep import Lockstep, Outcome
+from hil.recorder import Recorder
+from hil.scenario import Scenario
+from hil.world import build
+from sim.link_budget import budget, dbm
+
+RECORD = "record.mcap"
+EVENTS = "events.jsonl"
+SUMMARY = "summary.json"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run: its folder and its summary."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+    @property
+    def goal_met(self) -> bool:
+        """Both terminals acquired and were in COMM at the end."""
+        return bool(self.summary["goal_met"])
+
+
+def run(
+    scenario: Scenario,
+    folder: Path,
+    seed: int | None = None,
+    duration_s: float | None = None,
+    progress: Callable[[float, float], None] | None = None,
+) -> Run:
+    """Run a scenario in lockstep; record, events and summary go to `folder`.
+
+    Raises ConfigError if the scenario cannot be run, or the folder cannot be written.
+    """
+    seed = scenario.seed if seed is None else seed
+    duration_s = math.floor(scenario.duration_s if duration_s is None else duration_s)
+    if duration_s < 1:
+        raise ConfigError(f"duration: expected at least 1 s, found {duration_s:g} s")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: expected a folder that can be made, found: {error.strerror}") from None
+    compile_s = compile_kernels()
+    world = build(scenario, seed, duration_s, folder)
+    engine = Lockstep(scenario, world)
+    as_json = json.dumps({**scenario.model_dump(mode="json"), "seed": seed, "duration_s": duration_s}).encode()
+    with Recorder(folder / RECORD, world.names, as_json, scenario.sample_rate_hz) as recorder:
+        outcome = engine.run(recorder, progress)
+    with (folder / EVENTS).open("w") as file:
+        for terminal, event in outcome.events:
+            row = {
+                "time_s": round(event.time_s, 6),
+                "terminal": terminal,
+                "severity": event.severity.name,
+                "name": event.name,
+                "text": event.text,
+            }
+            file.write(json.dumps(row) + "\n")
+    summary = summarise(scenario, seed, engine, outcome, compile_s)
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
+    return Run(folder, summary)
+
+
+def summarise(scenario: Scenario, seed: int, engine: Lockstep, outcome: Outcome, compile_s: float) -> dict[str, Any]:
+    """The figures of a run, as `summary.json` has them: units in the keys, null where there is nothing to say."""
+    world, rate = engine.world, scenario.sample_rate_hz
+    models = list(scenario.terminals.values())
+    last = world.frames[min(round(outcome.simulated_s * 100), len(world.frames)) - 1]
+    in_comm = all(t.status.mode == Mode.COMM for t in engine.terminals)
+    tracking, power, fades, budgets = {}, {}, {}, {}
+    for i, name in enumerate(world.names):
+        c = engine.tally[i]
+        n = int(c["samples"])
+        x, y = (math.sqrt(c[key] / n) * 1e6 if n else None for key in ("square_x", "square_y"))
+        tracking[name] = {
+            "residual_rms_urad": [_short(x), _short(y)],
+            "residual_radial_rms_urad": _short(math.hypot(x, y)) if x is not None and y is not None else None,
+            "comm_s": n / rate,
+            "law": models[i].flight.tracking.law,
+            "tones": engine.terminals[i].status.tones,
+        }
+        power[name] = _short(dbm(c["power_w"] / n)) if n else None
+        count = int(c["fades"])
+        fades[name] = {
+            "below_dbm": scenario.fade_dbm,
+            "count": count,
+            "share": float(c["faded"]) / n if n else None,
+            "mean_ms": float(c["faded"]) / count / rate * 1e3 if count else None,
+            "longest_ms": float(c["longest"]) / rate * 1e3,
+        }
+        # the light that a terminal receives left its partner: the partner's pointing loss belongs to this row
+        other = engine.tally[1 - i]
+        loss = float(other["transmit_gain"] / other["samples"]) if other["samples"] else 1.0
+        partner = models[1 - i].hardware
+        rows = budget(partner.laser, partner.optics, models[i].hardware.optics, float(last[i]["range_m"]), loss)
+        budgets[name] = [{"item": item, "value": _short(value), "unit": unit} for item, value, unit in rows]
+    return {
+        "scenario": scenario.name,
+        "seed": seed,
+        "goal_met": outcome.acquired_s is not None and in_comm,
+        "acquisition": {
+            "acquired": outcome.acquired_s is not None,
+            "time_s": _short(outcome.acquired_s),
+            "attempts": outcome.scans,
+            "false_locks": outcome.false_locks,
+        },
+        "blockages": _blockages(scenario, outcome),
+        "tracking": tracking,
+        "modes": {
+            name: {mode.name: round(s, 2) for mode, s in outcome.mode_s[i].items() if s > 0.0}
+            for i, name in enumerate(world.names)
+        },
+        "link": {
+            "range_km": _short(float(last[0]["range_m"]) / 1e3),
+            "point_ahead_urad": _short(math.hypot(float(last[0]["lead_x"]), float(last[0]["lead_y"])) * 1e6),
+            "received_power_dbm": power,
+            "fades": fades,
+            "budget": budgets,
+        },
+        "performance": {
+            "simulated_s": round(outcome.simulated_s, 3),
+            "wall_s": round(outcome.wall_s, 4),
+            "real_time_factor": round(outcome.simulated_s / outcome.wall_s, 1),
+            "compile_s": round(compile_s, 3),
+        },
+    }
+
+
+def _blockages(scenario: Scenario, outcome: Outcome) -> list[dict[str, Any]]:
+    """What became of the lock in each blockage of the timeline: held through, or lost and how soon it was back."""
+    rows = []
+    for entry in scenario.timeline:
+        if entry.fault != "blockage" or entry.duration_s is None or entry.at_s > outcome.simulated_s:
+            continue
+        end = entry.at_s + entry.duration_s
+        lost = next((t for t, locked in outcome.locked if not locked and entry.at_s <= t <= end + 1.0), None)
+        back = next((t for t, locked in outcome.locked if lost is not None and locked and t > lost), None)
+        rows.append(
+            {
+                "at_s": entry.at_s,
+                "duration_s": entry.duration_s,
+                "held": lost is None,
+                "back_after_s": _short(back - end) if back is not None else None,
+            }
+        )
+    return rows
+
+
+def _short(value: float | None) -> float | None:
+    """Six significant digits; null for what is not a number or not finite."""
+    return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None

@@ -1,0 +1,201 @@
+"""Scenarios: TOML files read into models, checked as a whole before anything runs.
+
+A scenario names two terminals. What both share stands in `[both]`; `[terminals.NAME]` adds to it or overrides it.
+"""
+
+import tomllib
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from flightsw.errors import ConfigError
+from flightsw.settings import TerminalSettings
+from sim.terminal import HardwareModel
+
+
+class Model(BaseModel):
+    """A table of a scenario: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class KeplerModel(Model):
+    """Osculating Keplerian elements at the scenario's epoch."""
+
+    semi_major_axis_km: float = Field(gt=6378.0)
+    eccentricity: float = Field(0.0, ge=0, lt=1)
+    inclination_deg: float = Field(ge=0, le=180)
+    raan_deg: float = 0.0
+    argument_of_perigee_deg: float = 0.0
+    mean_anomaly_deg: float = 0.0
+    j2: bool = True
+
+
+class OrbitModel(Model):
+    """Where a satellite is: one of three ways to say it."""
+
+    kepler: KeplerModel | None = None
+    tle: tuple[str, str] | None = Field(None, description="the two lines")
+    tle_file: Path | None = Field(None, description="a file with two lines, or three with a name")
+    oem_file: Path | None = Field(None, description="CCSDS OEM, KVN")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [name for name in ("kepler", "tle", "tle_file", "oem_file") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected one of kepler, tle, tle_file, oem_file, found {', '.join(given) or 'none'}")
+        return self
+
+
+class EphemerisErrorModel(Model):
+    """Error of the ephemeris product that the flight software is given, 1 sigma, drawn once a run."""
+
+    radial_m: float = Field(5.0, ge=0)
+    along_track_m: float = Field(20.0, ge=0)
+    cross_track_m: float = Field(5.0, ge=0)
+
+
+class TerminalModel(Model):
+    """One terminal: its orbit, its hardware, its flight software's settings."""
+
+    orbit: OrbitModel
+    mounting_azimuth_deg: float = Field(description="of the gimbal's zero, from the direction of flight")
+    ephemeris_error: EphemerisErrorModel = EphemerisErrorModel()
+    hardware: HardwareModel
+    flight: TerminalSettings
+
+    @model_validator(mode="after")
+    def _within_the_hardware(self) -> Self:
+        asked, has = self.flight.tracking.mirror_range_urad, self.hardware.mirror.range_urad
+        if asked > has:
+            raise ValueError(
+                f"flight.tracking.mirror_range_urad: expected at most the mirror's range of {has:g} urad, found {asked:g}"
+            )
+        return self
+
+
+class TimelineEntry(Model):
+    """A command to a terminal, or a fault, at a time."""
+
+    at_s: float = Field(ge=0)
+    terminal: str | None = Field(None, description="none: both")
+    command: Literal["acquire", "standby", "safe"] | None = None
+    fault: Literal["blockage", "quad_cell_dead", "mirror_stuck", "laser_off"] | None = None
+    duration_s: float | None = Field(None, gt=0, description="of the fault")
+
+    @model_validator(mode="after")
+    def _command_or_fault(self) -> Self:
+        if (self.command is None) == (self.fault is None):
+            raise ValueError("expected either a command or a fault")
+        if self.fault is not None and self.duration_s is None:
+            raise ValueError(f"fault {self.fault}: expected duration_s")
+        return self
+
+
+class Scenario(Model):
+    """Everything that a run needs, and nothing drawn at random yet."""
+
+    name: str
+    description: str
+    epoch: datetime
+    duration_s: float = Field(gt=0, le=86_400)
+    seed: int = Field(1, ge=0)
+    sample_rate_hz: int = Field(10_000, ge=1000, le=100_000, multiple_of=100)
+    fade_dbm: float = Field(-60.0, description="light in the aperture below which the link fades")
+    terminals: dict[str, TerminalModel]
+    timeline: list[TimelineEntry] = []
+
+    @field_validator("epoch")
+    @classmethod
+    def _utc(cls, epoch: datetime) -> datetime:
+        if epoch.tzinfo is None:
+            raise ValueError("expected a time zone, as in 2026-03-20T12:00:00Z")
+        return epoch.astimezone(UTC)
+
+    @model_validator(mode="after")
+    def _two_terminals(self) -> Self:
+        names = list(self.terminals)
+        if len(names) != 2:
+            raise ValueError(f"terminals: expected two, found {len(names)}")
+        ids = [t.flight.spacecraft_id for t in self.terminals.values()]
+        if ids[0] == ids[1]:
+            raise ValueError(f"terminals: expected two different spacecraft_id, found {ids[0]} twice")
+        for entry in self.timeline:
+            if entry.terminal is not None and entry.terminal not in names:
+                raise ValueError(f"timeline: expected terminal {' or '.join(names)}, found {entry.terminal}")
+        return self
+
+
+def shipped() -> dict[str, str]:
+    """Names of the scenarios that come with the package, each with its description."""
+    folder = files("sim").joinpath("scenarios")
+    found = {}
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".toml"):
+            found[entry.name.removesuffix(".toml")] = str(tomllib.loads(entry.read_text())["description"])
+    return found
+
+
+def load(name: str) -> Scenario:
+    """A scenario by path, or by the name of one that is shipped.
+
+    Raises ConfigError, in one line that names file and key, for everything that is wrong with it.
+    """
+    path = Path(name)
+    if not name.endswith(".toml") and not path.exists():
+        known = shipped()
+        if name not in known:
+            raise ConfigError(f"scenario {name}: expected a TOML file or one of {', '.join(known)}; found neither")
+        path = Path(str(files("sim").joinpath("scenarios", f"{name}.toml")))
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: expected a scenario file, found none; `beamlock run --list` shows those shipped") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected a readable text file, found: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: expected TOML, found: {error}") from None
+    try:
+        return Scenario.model_validate(_spread(table, path.parent))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_problem(error)}") from None
+
+
+def _spread(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Lay `[both]` under each terminal, and take file names from the scenario's own folder."""
+    both = table.pop("both", {})
+    terminals = table.get("terminals")
+    if isinstance(terminals, dict):
+        merged = {name: _merge(both, own) if isinstance(own, dict) else own for name, own in terminals.items()}
+        for terminal in merged.values():
+            orbit = terminal.get("orbit", {}) if isinstance(terminal, dict) else {}
+            for key in ("tle_file", "oem_file"):
+                if isinstance(orbit, dict) and isinstance(orbit.get(key), str):
+                    orbit[key] = str(folder / orbit[key])
+        table["terminals"] = merged
+    return table
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        known = merged.get(key)
+        merged[key] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first of pydantic's findings as: key, what was expected, what was found."""
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or mind its spelling{more}"
+    if problem["type"] == "missing":
+        return f"{key}: missing; add this key{more}"
+    message = problem["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(problem["input"], dict) else f", found {problem['input']!r}"
+    return f"{key + ': ' if key else ''}{message}{found}{more}"
