@@ -74,6 +74,7 @@ class HandoverSettings(Settings):
     """Guards and timeouts between the modes."""
 
     point_tolerance_urad: float = Field(20.0, gt=0, description="of the gimbal's readings")
+    point_settle_s: float = Field(0.2, ge=0, description="time that the gimbal must stay within the tolerance")
     point_timeout_s: float = Field(120.0, gt=0)
     answer_margin_s: float = Field(0.1, gt=0, description="beyond the round trip, for the initiator to come back")
     coarse_timeout_s: float = Field(2.0, gt=0)

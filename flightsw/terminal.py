@@ -101,6 +101,7 @@ class Terminal:
         self._acquire_s = 0.0
         self._last_seen_s = -math.inf
         self._azimuth, self._elevation = devices.gimbal.angles()
+        self._azimuth_rate = self._elevation_rate = 0.0
         devices.fine_loop.configure(self._gains.parameters)
         self._act(0.0)
 
@@ -130,8 +131,11 @@ class Terminal:
         status.mirror_x, status.mirror_y, status.quad_power_w = mirror_x, mirror_y, power
         azimuth, elevation = self.devices.gimbal.angles()
         status.gimbal_azimuth, status.gimbal_elevation = azimuth, elevation
-        off_azimuth, off_elevation = abs(azimuth - self._azimuth), abs(elevation - self._elevation)
-        situation.pointed = off_azimuth < self._tolerance and off_elevation < self._tolerance
+        # the gimbal was sent on its way a frame ago
+        off_azimuth = abs(azimuth - self._azimuth - self._azimuth_rate * FRAME_S)
+        off_elevation = abs(elevation - self._elevation - self._elevation_rate * FRAME_S)
+        on_target = off_azimuth < self._tolerance and off_elevation < self._tolerance
+        situation.pointed_s = situation.pointed_s + FRAME_S if on_target else 0.0
 
         situation.mode_s += FRAME_S
         invalid = invalid or math.isnan(off_azimuth) or math.isnan(off_elevation)
@@ -245,6 +249,7 @@ class Terminal:
         status.range_m = aim.range_m
         status.point_ahead_x, status.point_ahead_y = aim.point_ahead_x_rad, aim.point_ahead_y_rad
         if mode in _STILL:
+            self._azimuth_rate = self._elevation_rate = 0.0
             devices.gimbal.command(self._azimuth, self._elevation, 0.0, 0.0)
             return
         if (mode in CLOSED and status.lit > 0.5) or (mode == Mode.COARSE_TRACK and situation.seen):
@@ -252,6 +257,7 @@ class Terminal:
             status.bias_y += self._offload * status.mirror_y
         self._azimuth = aim.azimuth_rad + status.bias_x / math.cos(aim.elevation_rad)
         self._elevation = aim.elevation_rad + status.bias_y
+        self._azimuth_rate, self._elevation_rate = aim.azimuth_rate, aim.elevation_rate
         devices.gimbal.command(self._azimuth, self._elevation, aim.azimuth_rate, aim.elevation_rate)
         devices.point_ahead.command(aim.point_ahead_x_rad, aim.point_ahead_y_rad)
 

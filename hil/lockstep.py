@@ -168,7 +168,7 @@ class Lockstep:
                 break
         outcome.simulated_s = clock.now_s
         outcome.wall_s = time.perf_counter() - begin
-        outcome.scans = max(terminal.status.scans for terminal in self.terminals)
+        outcome.scans = max((terminal.status.scans for terminal in self.terminals), default=0)
         return outcome
 
     def _shine(self, frame: int) -> None:

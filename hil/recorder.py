@@ -10,12 +10,15 @@ Chunks are closed at 128 KiB, a fifth of a second of a run, and the file is flus
 process loses less than that second. Nothing of the wall clock goes into the file: the same run gives the same octets.
 """
 
+import os
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mcap.exceptions import McapError
 from mcap.reader import NonSeekingReader
 from mcap.writer import CompressionType, Writer
 from numpy.typing import NDArray
@@ -32,6 +35,10 @@ HOUSEKEEPING_HZ = 10
 _CHUNK_OCTETS = 128 * 1024
 _LIBRARY = "beamlock"
 _BIG_ENDIAN_SAMPLE = SAMPLE.newbyteorder(">")
+_MAGIC = b"\x89MCAP0\r\n"
+#: MCAP's footer: opcode 2 and the length of what follows, two offsets and a checksum; then the magic closes the file.
+_FOOTER = struct.pack("<BQ", 2, 20)
+_ENDING_OCTETS = len(_FOOTER) + 20 + len(_MAGIC)
 
 
 class Recorder:
@@ -112,19 +119,37 @@ class Message:
 
 
 def read(path: Path) -> Iterator[Message]:
-    """Messages of a record in the order in which they were written; a record that was cut ends where it was cut.
+    """Messages of a record in the order in which they were written; a record that was cut ends with its last whole chunk.
 
-    Raises ConfigError for a file that is not a record.
+    Raises ConfigError for a file that is not a record or cannot be read.
     """
-    from mcap.exceptions import McapError
-
     try:
         with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+            if not _MAGIC.startswith(head):
+                raise ConfigError(f"{path}: expected an MCAP record, found a file that begins with {head!r}")
+            file.seek(0)
             for _, channel, message in NonSeekingReader(file).iter_messages(log_time_order=False):
                 yield Message(channel.topic, message.log_time * 1e-9, message.data)
     except FileNotFoundError:
         raise ConfigError(f"{path}: expected the record of a run, found no file") from None
-    except McapError as error:
-        if "magic" in str(error).lower():
-            raise ConfigError(f"{path}: expected an MCAP record, found: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: expected a readable record, found: {error.strerror}") from None
+    except (McapError, struct.error):
+        # the reader meets the end of the file anywhere within a record, and within a length as readily as behind it
         return
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a record was closed as it should be, and not cut: it ends in MCAP's footer and closing magic.
+
+    Raises ConfigError for a file that cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - _ENDING_OCTETS, 0))
+            ending = file.read()
+    except OSError as error:
+        raise ConfigError(f"{path}: expected a readable record, found: {error.strerror}") from None
+    return len(ending) == _ENDING_OCTETS and ending.startswith(_FOOTER) and ending.endswith(_MAGIC)

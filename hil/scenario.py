@@ -62,7 +62,9 @@ class TerminalModel(Model):
     """One terminal: its orbit, its hardware, its flight software's settings."""
 
     orbit: OrbitModel
-    mounting_azimuth_deg: float = Field(description="of the gimbal's zero, from the direction of flight")
+    mounting_azimuth_deg: float | None = Field(
+        None, description="of the gimbal's zero, from the direction of flight; none: toward the partner at the start"
+    )
     ephemeris_error: EphemerisErrorModel = EphemerisErrorModel()
     hardware: HardwareModel
     flight: TerminalSettings

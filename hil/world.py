@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from flightsw.navigation.tle import TleEphemeris
 from hil.kernel import GEOMETRY
 from hil.scenario import OrbitModel, Scenario, TerminalModel
 from sim.geometry import geometry, next_opening
-from sim.oem import write_oem
-from sim.orbit import J2Orbit, KeplerianElements, OemOrbit, Orbit, TleOrbit
+from sim.oem import OemOrbit, write_oem
+from sim.orbit import J2Orbit, KeplerianElements, Orbit, TleOrbit
 from sim.sky import Sky
 from sim.sun import SOLAR_RADIUS_RAD, solar_radiance, sun_offset
 from sim.terminal import Hardware
@@ -41,7 +41,7 @@ class World:
     profiles: tuple[PointingProfile, PointingProfile]
 
 
-def build(scenario: Scenario, seed: int, duration_s: float, folder: Path | None) -> World:
+def build(scenario: Scenario, seed: int, duration_s: float, folder: Path) -> World:
     """Draw what is random with `seed` and compute what is not, for `duration_s`. Products go to `folder`.
 
     Raises ConfigError if the terminals cannot see each other at the start, and says when they will.
@@ -49,7 +49,7 @@ def build(scenario: Scenario, seed: int, duration_s: float, folder: Path | None)
     names = list(scenario.terminals)
     models = list(scenario.terminals.values())
     seeds = np.random.SeedSequence(seed).spawn(4)
-    orbits = [_orbit(model.orbit, scenario.epoch, name) for name, model in scenario.terminals.items()]
+    orbits = [_orbit(model.orbit, scenario.epoch) for model in models]
     _require_sight(names, orbits, scenario)
 
     count = round(duration_s * FRAME_RATE_HZ)
@@ -57,19 +57,19 @@ def build(scenario: Scenario, seed: int, duration_s: float, folder: Path | None)
     frames = np.zeros((count, 2), GEOMETRY)
     skies = []
     blocked = np.zeros(count, np.bool_)
+    mountings = [_mounting(models[i], orbits[i], orbits[1 - i]) for i in range(2)]
     for i in range(2):
-        mounting = math.radians(models[i].mounting_azimuth_deg)
+        mounting = mountings[i]
         g = geometry(orbits[i], orbits[1 - i], times, mounting)
         column = frames[:, i]
-        column["azimuth"], column["elevation"] = g.azimuth_rad, g.elevation_rad
-        column["azimuth_rate"], column["elevation_rate"] = g.azimuth_rate_rad_s, g.elevation_rate_rad_s
-        column["azimuth_acceleration"] = g.azimuth_acceleration_rad_s2
-        column["elevation_acceleration"] = g.elevation_acceleration_rad_s2
-        column["cos_elevation"] = np.cos(g.elevation_rad)
+        for angle in ("azimuth", "elevation"):
+            for derivative in ("", "_rate", "_acceleration"):
+                column[angle + derivative] = getattr(g, angle + derivative)
+        column["cos_elevation"] = np.cos(g.elevation)
         column["range_m"], column["light_time_s"] = g.range_m, g.light_time_s
-        column["lead_x"], column["lead_y"] = g.point_ahead_rad.T
+        column["lead_x"], column["lead_y"] = g.point_ahead.T
         blocked |= g.earth_clearance_m < _CLEARANCE_M
-        offset = sun_offset(orbits[i], scenario.epoch, times, g.azimuth_rad, g.elevation_rad, mounting)
+        offset = sun_offset(orbits[i], scenario.epoch, times, g.azimuth, g.elevation, mounting)
         hardware = models[i].hardware
         radiance = solar_radiance(models[1 - i].hardware.laser.wavelength_nm * 1e-9)
         skies.append(
@@ -90,9 +90,7 @@ def build(scenario: Scenario, seed: int, duration_s: float, folder: Path | None)
         _product(name, model, orbit, scenario.epoch, duration_s, folder, rng)
         for name, model, orbit in zip(names, models, orbits, strict=True)
     ]
-    profiles = [
-        PointingProfile(products[i], products[1 - i], math.radians(models[i].mounting_azimuth_deg)) for i in range(2)
-    ]
+    profiles = [PointingProfile(products[i], products[1 - i], mountings[i]) for i in range(2)]
     return World(
         names=(names[0], names[1]),
         frames=frames,
@@ -101,3 +99,74 @@ def build(scenario: Scenario, seed: int, duration_s: float, folder: Path | None)
         hardware=hardware_pair,
         profiles=(profiles[0], profiles[1]),
     )
+
+
+def _orbit(model: OrbitModel, epoch: datetime) -> Orbit:
+    if model.tle is not None:
+        return TleOrbit(*model.tle, epoch)
+    if model.tle_file is not None:
+        return TleOrbit.from_file(model.tle_file, epoch)
+    if model.oem_file is not None:
+        return OemOrbit(model.oem_file, epoch)
+    k = model.kepler
+    assert k is not None, "the model holds exactly one of the four"
+    elements = KeplerianElements(
+        semi_major_axis_m=k.semi_major_axis_km * 1e3,
+        eccentricity=k.eccentricity,
+        inclination_rad=math.radians(k.inclination_deg),
+        raan_rad=math.radians(k.raan_deg),
+        argument_of_perigee_rad=math.radians(k.argument_of_perigee_deg),
+        mean_anomaly_rad=math.radians(k.mean_anomaly_deg),
+    )
+    return J2Orbit(elements, epoch, j2=k.j2)
+
+
+def _mounting(model: TerminalModel, own: Orbit, partner: Orbit) -> float:
+    """Azimuth in rad of the gimbal's zero, from the direction of flight."""
+    if model.mounting_azimuth_deg is not None:
+        return math.radians(model.mounting_azimuth_deg)
+    return float(geometry(own, partner, np.zeros(1), 0.0).azimuth[0])
+
+
+def _require_sight(names: list[str], orbits: list[Orbit], scenario: Scenario) -> None:
+    opening_s = next_opening(orbits[0], orbits[1], 0.0, clearance_m=_CLEARANCE_M)
+    if opening_s == 0.0:
+        return
+    if opening_s is None:
+        when = "they do not see each other within a day"
+    else:
+        when = f"they see each other from {scenario.epoch + timedelta(seconds=opening_s):%Y-%m-%dT%H:%M:%SZ} on"
+    raise ConfigError(
+        f"{scenario.name}: expected {names[0]} and {names[1]} in sight of each other at {scenario.epoch:%Y-%m-%dT%H:%M:%SZ}, "
+        f"found the Earth in between; {when}: move the epoch"
+    )
+
+
+def _product(
+    name: str,
+    model: TerminalModel,
+    orbit: Orbit,
+    epoch: datetime,
+    duration_s: float,
+    folder: Path,
+    rng: np.random.Generator,
+) -> Ephemeris:
+    """What the flight software is told of an orbit: the user's own product, or one made of the truth, with errors."""
+    source = model.orbit
+    product: Ephemeris
+    if source.tle is not None:
+        product = TleEphemeris(*source.tle, epoch)
+    elif source.tle_file is not None:
+        line1, line2 = [line for line in source.tle_file.read_text().splitlines() if line.strip()][-2:]
+        product = TleEphemeris(line1, line2, epoch)
+    elif source.oem_file is not None:
+        product = OemEphemeris.read(source.oem_file, epoch)
+    else:
+        t = np.arange(-_MARGIN_S, duration_s + _MARGIN_S + _PRODUCT_STEP_S, _PRODUCT_STEP_S)
+        path = folder / f"{name}.oem"
+        position, velocity = orbit.states(t)
+        write_oem(path, epoch, t, position, velocity, object_name=name, object_id=name, creation_date=epoch)
+        product = OemEphemeris.read(path, epoch)
+    e = model.ephemeris_error
+    radial, along, cross = rng.standard_normal(3) * (e.radial_m, e.along_track_m, e.cross_track_m)
+    return OffsetEphemeris(product, float(radial), float(along), float(cross))

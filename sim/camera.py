@@ -2,7 +2,7 @@
 
 | in | unit | out | unit |
 | --- | --- | --- | --- |
-| energy received in the exposure, its centroid in the field | J, rad | image | electrons |
+| light of the exposure summed over its samples, its centroid in the field | W, rad | image | electrons |
 | background: uniform, or the sun's disc | W per pixel | | |
 
 The camera is fixed to the gimbal: the steering mirror does not move its field. The spot of one exposure stands at the
@@ -12,11 +12,12 @@ Validated against: the integral of the spot over the pixels, the mean-variance l
 """
 
 import math
+from typing import Self
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sim.configuration import WorldModel
 from sim.link_budget import photon_energy
@@ -52,15 +53,23 @@ class CameraModel(WorldModel):
     read_noise_electrons: float = Field(50.0, ge=0)
     dark_electrons: float = Field(20.0, ge=0, description="per pixel and exposure")
     full_well_electrons: float = Field(200_000.0, gt=0)
-    hot_pixels: int = Field(4, ge=0)
+    hot_pixels: int = Field(4, ge=0, le=256)
     hot_electrons: float = Field(5_000.0, ge=0)
+
+    @model_validator(mode="after")
+    def _exposure_fits_in_a_frame(self) -> Self:
+        if self.exposure_ms * self.frame_rate_hz > 1e3 * (1.0 + 1e-9):
+            raise ValueError(
+                f"expected an exposure_ms of at most {1e3 / self.frame_rate_hz:g}, one frame, found {self.exposure_ms:g}"
+            )
+        return self
 
 
 def new_exposure(model: CameraModel, sample_rate_hz: float) -> NDArray[np.void]:
     """The shutter's record, `EXPOSURE`, shape (), camera off."""
     exposure = np.zeros((), EXPOSURE)
     exposure["period"] = round(sample_rate_hz / model.frame_rate_hz)
-    exposure["open"] = min(round(model.exposure_ms * 1e-3 * sample_rate_hz), int(exposure["period"]))
+    exposure["open"] = min(max(round(model.exposure_ms * 1e-3 * sample_rate_hz), 1), int(exposure["period"]))
     return exposure
 
 
@@ -95,7 +104,7 @@ class Camera:
         self._model = model
         self._rng = rng
         self._electrons_per_w = model.quantum_efficiency / photon_energy(wavelength_m) / sample_rate_hz
-        self._electrons_per_w_s = model.quantum_efficiency / photon_energy(wavelength_m) * model.exposure_ms * 1e-3
+        self._samples = float(new_exposure(model, sample_rate_hz)["open"])
         self._noise = np.empty((model.pixels, model.pixels), np.float32)
         self.dark = np.full((model.pixels, model.pixels), model.dark_electrons, np.float32)
         hot = rng.choice(model.pixels**2, model.hot_pixels, replace=False)
@@ -132,7 +141,7 @@ class Camera:
             light_w * self._electrons_per_w,
             x_rad,
             y_rad,
-            background_w * self._electrons_per_w_s,
+            background_w * self._samples * self._electrons_per_w,
             centre_x,
             centre_y,
             radius,

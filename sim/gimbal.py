@@ -59,7 +59,8 @@ def new_gimbal(model: GimbalModel, sample_rate_hz: float) -> NDArray[np.void]:
     gimbal["stiffness"] = w**2
     gimbal["damping"] = 1.6 * w
     park = math.radians(model.park_azimuth_deg), math.radians(model.park_elevation_deg)
-    gimbal["angle"] = gimbal["command"] = gimbal["reading"] = park
+    gimbal["angle"] = gimbal["command"] = park
+    gimbal["reading"] = gimbal["quantum"] * np.floor(gimbal["angle"] / gimbal["quantum"] + 0.5)
     return gimbal
 
 
@@ -69,7 +70,7 @@ def step(g: NDArray[np.void]) -> None:
     for axis in range(2):
         g.command[axis] += g.command_rate[axis] * g.step_s
         error = g.command[axis] - g.reading[axis]
-        # the distance from which the acceleration limit still stops the slew in time
+        # the speed from which the acceleration limit still stops the slew in the distance left, with a margin
         fastest = min(g.rate_limit, math.sqrt(1.6 * g.acceleration_limit * abs(error)))
         pull = g.stiffness / g.damping * error
         wanted = min(max(pull, -fastest), fastest) + g.command_rate[axis]

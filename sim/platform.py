@@ -32,6 +32,7 @@ OLYMPUS_URAD2_HZ = 160.0
 MICIUS_BANDS_HZ = ((0.0, 1.0), (1.0, 10.0), (10.0, 50.0), (50.0, 100.0))
 MICIUS_RMS_URAD = (8.6, 2.8, 1.9, 0.6)
 _WORST_FIT_DB = 3.0
+_FIT_ITERATIONS = 20_000
 
 PLATFORM = np.dtype(
     [
@@ -132,25 +133,30 @@ def _fit_bands() -> list[Section]:
 
 def _fit_table(table: list[tuple[float, float]]) -> list[Section]:
     points = np.array(table)
-    frequency = np.geomspace(points[0, 0], points[-1, 0], 200)
+    frequency = np.union1d(np.geomspace(points[0, 0], points[-1, 0], 200), points[:, 0])
     wanted = np.exp(np.interp(np.log(frequency), np.log(points[:, 0]), np.log(points[:, 1])))
     centres = np.geomspace(points[0, 0] / 3.0, points[-1, 0] * 1.5, 60)
     basis = [
         Section(frequency_hz=f, variance_rad2=1.0, damping=d) for d in (None, 1.0, 0.2, 0.05) for f in centres
     ]
-    columns = np.array([section.density(frequency) for section in basis]).T
-    weights, _ = nnls(columns / wanted[:, None], np.ones(len(frequency)))
-    strongest = np.argsort(weights)[::-1][:SECTIONS]
-    chosen = [basis[i] for i in strongest]
-    weights, _ = nnls(columns[:, strongest] / wanted[:, None], np.ones(len(frequency)))
-    error_db = np.abs(10.0 * np.log10(np.maximum(columns[:, strongest] @ weights, 1e-300) / wanted))
+    shares = np.array([section.density(frequency) for section in basis]).T / wanted[:, None]
+    peaks = shares.max(axis=0)
+    shares /= peaks  # now a weight is the largest part of the table that its section makes up anywhere
+    kept = np.arange(len(basis))
+    while True:
+        weights, _ = nnls(shares[:, kept], np.ones(len(frequency)), maxiter=_FIT_ITERATIONS)
+        kept, weights = kept[weights > 0.0], weights[weights > 0.0]
+        if len(kept) <= SECTIONS:
+            break
+        kept = np.delete(kept, np.argmin(weights))
+    error_db = np.abs(10.0 * np.log10(np.maximum(shares[:, kept] @ weights, 1e-300)))
     worst = int(np.argmax(error_db))
     if error_db[worst] > _WORST_FIT_DB:
         raise ConfigError(
             f"platform.spectrum: expected a table that {SECTIONS} sections fit within {_WORST_FIT_DB:g} dB, found "
             f"{error_db[worst]:.1f} dB at {frequency[worst]:.3g} Hz; smooth the table or give its lines as tones"
         )
-    return _kept(chosen, weights)
+    return _kept([basis[i] for i in kept], weights / peaks[kept])
 
 
 def _kept(basis: list[Section], weights: NDArray[np.float64]) -> list[Section]:
@@ -176,9 +182,7 @@ def new_platform(model: PlatformModel, sample_rate_hz: float, rng: np.random.Gen
     platform["sections"] = len(parts)
     for i, section in enumerate(parts):
         transition = _transition(section, step_s)
-        covariance = section.variance_rad2 * (np.eye(2) - transition @ transition.T)
-        if section.order == 1:
-            covariance[1, 1] = 1.0
+        covariance = _step_covariance(section, transition, step_s)
         factor = np.linalg.cholesky(covariance + 1e-30 * np.eye(2))
         platform["order"][i] = section.order
         platform["transition"][i] = transition.ravel()
@@ -205,6 +209,19 @@ def _transition(section: Section, step_s: float) -> NDArray[np.float64]:
 
     matrix: NDArray[np.float64] = expm(step_s * np.array([[0.0, w], [-w, -2.0 * section.damping * w]]))
     return matrix
+
+
+def _step_covariance(section: Section, transition: NDArray[np.float64], step_s: float) -> NDArray[np.float64]:
+    """Covariance of the noise that enters in one sample."""
+    covariance: NDArray[np.float64] = section.variance_rad2 * (np.eye(2) - transition @ transition.T)
+    if section.damping is None:
+        covariance[1, 1] = 1.0
+        return covariance
+    turn = 2.0 * math.pi * section.frequency_hz * step_s
+    if turn < 3e-4:  # the difference above would be rounding error: leading terms instead, good to a part in 2,000
+        kick = section.variance_rad2 * 4.0 * section.damping * turn
+        covariance[:] = kick * np.array([[turn**2 / 3.0, turn / 2.0], [turn / 2.0, 1.0]])
+    return covariance
 
 
 @njit(cache=True, nogil=True)

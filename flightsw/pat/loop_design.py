@@ -13,6 +13,7 @@ section 10.3 for gain, phase and delay margin and peak sensitivity.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,13 +162,19 @@ def _plant(conditions: LoopConditions, slope_rad: float, presence_w: float) -> N
     if mirror.resonance_hz is None:
         p["mirror_input"] = 1.0, 0.0
     else:
-        # the second state is the rate over the resonance, so that both are of one size
-        w = 2.0 * math.pi * mirror.resonance_hz
-        held = np.array([[0.0, w, 0.0], [-w, -2.0 * mirror.damping * w, w], [0.0, 0.0, 0.0]])
-        discrete = expm(held / conditions.sample_rate_hz)
+        discrete = _held(mirror.resonance_hz, mirror.damping, conditions.sample_rate_hz)
         p["mirror_transition"] = discrete[:2, :2].ravel()
         p["mirror_input"] = discrete[:2, 2]
     return p
+
+
+@lru_cache
+def _held(resonance_hz: float, damping: float, sample_rate_hz: float) -> NDArray[np.float64]:
+    """Mirror over one sample with its command held; the second state is the rate over the resonance, of like size."""
+    w = 2.0 * math.pi * resonance_hz
+    continuous = np.array([[0.0, w, 0.0], [-w, -2.0 * damping * w, w], [0.0, 0.0, 0.0]])
+    discrete: NDArray[np.float64] = expm(continuous / sample_rate_hz)
+    return discrete
 
 
 def _mode(mode: Drift | Tone, sample_rate_hz: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

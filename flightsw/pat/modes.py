@@ -63,7 +63,7 @@ class Situation:
     mode_s: float = 0.0  # since the mode was entered
     slot_s: float = 0.0  # since the time slot of the search began
     slot: int = 0
-    pointed: bool = False  # the gimbal is where it was sent
+    pointed_s: float = 0.0  # since the gimbal is where it was sent
     seen: bool = False  # a spot on this frame's image that is believed
     unseen_s: float = 0.0  # since the last such spot
     lit_frames: int = 0  # frames in a row with light on the quad cell
@@ -94,6 +94,9 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
 
     def answer_overdue(s: Situation) -> bool:
         return s.unseen_s > 2.0 * s.light_time_s + h.answer_margin_s
+
+    def pointed(s: Situation) -> bool:
+        return s.pointed_s > h.point_settle_s
 
     def initiates(s: Situation) -> bool:
         return scans and s.role == Role.INITIATOR
@@ -130,8 +133,8 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
         *safe,
         *standby,
         Transition(Mode.STANDBY, Mode.POINT, lambda s: s.command == Command.ACQUIRE, "commanded to acquire"),
-        Transition(Mode.POINT, Mode.SCAN, lambda s: s.pointed and initiates(s), "pointed, initiator"),
-        Transition(Mode.POINT, Mode.STARE, lambda s: s.pointed and not initiates(s), "pointed, waits for light"),
+        Transition(Mode.POINT, Mode.SCAN, lambda s: pointed(s) and initiates(s), "pointed, initiator"),
+        Transition(Mode.POINT, Mode.STARE, lambda s: pointed(s) and not initiates(s), "pointed, waits for light"),
         Transition(Mode.POINT, Mode.SAFE, lambda s: s.mode_s > h.point_timeout_s, "the gimbal did not arrive in time"),
         Transition(Mode.SCAN, Mode.COARSE_TRACK, lambda s: s.seen, "the partner answers"),
         Transition(Mode.SCAN, Mode.POINT, lambda s: _slot_over(s, a.slot_s, a.slots), "next time slot"),

@@ -1,0 +1,543 @@
+"""Quasi-cyclic LDPC codes: what the codes of CCSDS 131.0-B-5 section 7 share.
+
+A parity-check matrix is an array of circulants; each is given by the columns of the ones in its first row, and every
+further row is the one above shifted right by one. Circulants are polynomials modulo x^size + 1, so the generator matrix
+follows from the parity-check matrix by elimination with polynomials instead of bits. Its circulants are dense.
+
+The encoder takes in an octet of every information block at a time, the last ones first, and turns the parity by eight
+places between two of them (Horner's rule).
+
+The decoder is normalised min-sum, layered: J. Chen and M. P. C. Fossorier, "Near optimum universal belief propagation
+based decoding of low-density parity check codes", IEEE Trans. Commun. 50 (2002), and D. E. Hocevar, "A reduced complexity
+decoder architecture via layered decoding of LDPC codes", IEEE SiPS 2004. A layer is a run of rows, in one row of circulants,
+that have no bit in common; the rows of a layer are the lanes of vector instructions.
+
+                       one layer, for each of its edges (a one of a circulant)
+    posterior  --(cyclic window)--> minus old message --> two least magnitudes, product of signs
+    posterior  <--(cyclic window)-- plus new message  <-- scaled magnitude of the others, sign of the others
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from flightsw.errors import ConfigError, FrameError
+
+Octets = NDArray[np.uint8]
+Llrs = NDArray[np.float32]
+
+# LLRs and messages are quarters, limited to what an int8 holds. Quarters are fine against the deviation of the LLRs at the
+# working point of any of the codes, 2.4 at least; 32 is beyond any LLR that the decoder may have to overrule.
+_LLR_STEPS = np.float32(4.0)
+_LLR_LIMIT = np.float32(127.0)
+
+# The posterior of a bit that is known to be zero: no sum of messages comes near.
+_KNOWN_ZERO = 8192
+
+# Rows of a layer at most, a multiple of the lanes of any vector unit; a larger layer would leave the first-level cache.
+_MAX_LAYER_ROWS = 256
+_LANES = 32
+
+# Messages are scaled by sixteenths.
+_SCALE_SHIFT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LdpcReport:
+    """What the decoder did to n codeblocks.
+
+    corrected: int32 (n,), received bits that the decoder changed, -1 where the codeblock is uncorrectable.
+    uncorrectable: bool (n,), true where no codeword was reached within the allowed iterations.
+    iterations: int32 (n,), passes over all layers; 0 where the hard decisions were a codeword already.
+    """
+
+    corrected: NDArray[np.int32]
+    uncorrectable: NDArray[np.bool_]
+    iterations: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class ParityCheck:
+    """A parity-check matrix of circulants, the information blocks first.
+
+    size: rows of a circulant.
+    ones: (block row, block column, column of the one in the circulant's first row) for each one of the first rows.
+    block_rows, block_columns: of the array of circulants.
+    information_blocks: block columns of information; the others are parity.
+    """
+
+    size: int
+    ones: Sequence[tuple[int, int, int]]
+    block_rows: int
+    block_columns: int
+    information_blocks: int
+
+
+class QuasiCyclicLdpc:
+    """Encoder and decoder of one quasi-cyclic code, for arrays of many codeblocks.
+
+    Attributes:
+        parity_check: the parity-check matrix.
+        k: information octets per codeblock.
+        n_out: octets per codeblock on the wire.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parity_check: ParityCheck,
+        *,
+        modulus: int,
+        scale_sixteenths: int,
+        layer_order: Sequence[int],
+        virtual_fill: int = 0,
+        punctured_blocks: int = 0,
+        filler_bits: int = 0,
+    ) -> None:
+        """Set a code up.
+
+        modulus: the polynomial, a factor of x^size + 1, modulo which the parity part of the matrix is invertible; bit i is
+        the coefficient of x^i. scale_sixteenths: the factor of min-sum. layer_order: block rows in the order of decoding.
+        virtual_fill: zero bits in front of the information, not sent. punctured_blocks: last block columns, not sent.
+        filler_bits: zero bits at the end of a codeblock.
+        """
+        self.name = name
+        self.parity_check = parity_check
+        size = parity_check.size
+        sent = (parity_check.block_columns - punctured_blocks) * size - virtual_fill
+        self.k = (parity_check.information_blocks * size - virtual_fill) // 8
+        self.n_out = (sent + filler_bits) // 8
+        self._modulus = modulus
+        self._scale = scale_sixteenths
+        self._virtual_fill = virtual_fill
+        self._sent_parity_blocks = parity_check.block_columns - parity_check.information_blocks - punctured_blocks
+        self._sent = sent
+        self._layers, self._edges, self._lanes = _layers(parity_check, layer_order)
+
+    @cached_property
+    def generator(self) -> NDArray[np.uint8]:
+        """First rows of the circulants of the generator matrix, right of the identity: uint8 bits.
+
+        The shape is (information blocks, parity blocks, size), punctured blocks included.
+        """
+        return _generator(self.parity_check, self._modulus)
+
+    @cached_property
+    def _encoder_table(self) -> NDArray[np.uint64]:
+        return _encoder_table(self.generator[:, : self._sent_parity_blocks])
+
+    def encode(self, information: Octets) -> Octets:
+        """Append the parity: uint8 (n, k) to uint8 (n, n_out). Raises FrameError for any other shape or type."""
+        if information.ndim != 2 or information.shape[1] != self.k or information.dtype != np.uint8:
+            raise FrameError(
+                f"{self.name} information octets",
+                expected=f"uint8 (n, {self.k})",
+                found=f"{information.dtype} {information.shape}",
+            )
+        information = np.require(information, requirements=["C", "W"])
+        codeblocks = np.zeros((len(information), self.n_out), np.uint8)
+        _encode(information, self._virtual_fill, self.parity_check.size, self._encoder_table, codeblocks)
+        return codeblocks
+
+    def decode(self, llr: Llrs, max_iterations: int = 50) -> tuple[Octets, LdpcReport]:
+        """Decode LLRs, natural logarithms and positive for 0: float32 (n, 8 n_out) to uint8 (n, k) and a report.
+
+        LLRs are rounded to quarters and limited to 32; NaN and 0 are erasures. A codeblock is corrected when all checks hold
+        and no bit is undecided. Of an uncorrectable one the information is the last guess.
+
+        Raises FrameError for any other shape or type, ConfigError for less than one iteration.
+        """
+        if llr.ndim != 2 or llr.shape[1] != 8 * self.n_out or llr.dtype != np.float32:
+            raise FrameError(
+                f"{self.name} LLRs", expected=f"float32 (n, {8 * self.n_out})", found=f"{llr.dtype} {llr.shape}"
+            )
+        if max_iterations < 1:
+            raise ConfigError(f"{self.name} max_iterations: expected 1 or more, found {max_iterations}")
+        llr = np.require(llr, requirements=["C", "W"])
+        information = np.empty((len(llr), self.k), np.uint8)
+        corrected = np.empty(len(llr), np.int32)
+        iterations = np.empty(len(llr), np.int32)
+        _decode(
+            llr,
+            self._virtual_fill,
+            self._sent,
+            self.parity_check.block_columns,
+            self.parity_check.size,
+            self._layers,
+            self._edges,
+            self._lanes,
+            self._scale,
+            max_iterations,
+            information,
+            corrected,
+            iterations,
+        )
+        return information, LdpcReport(corrected, corrected < 0, iterations)
+
+
+def _layers(check: ParityCheck, order: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Cut the block rows into layers.
+
+    Returns layers int64 (layers, 3): first edge, edges, rows; edges int64 (edges, 2): first column of the block column, and
+    the column within it in the layer's first row; and the rows of all layers but the last ones of block rows.
+    """
+    limit = _MAX_LAYER_ROWS
+    for row, column, place in check.ones:
+        for other_row, other_column, other_place in check.ones:
+            if (row, column) == (other_row, other_column) and place < other_place:
+                distance = other_place - place
+                limit = min(limit, distance, check.size - distance)
+    rows = min(limit // _LANES * _LANES, check.size)
+    layers = []
+    edges = []
+    for block_row in order:
+        for first in range(0, check.size, rows):
+            members = [
+                (column * check.size, (first + place) % check.size)
+                for row, column, place in check.ones
+                if row == block_row
+            ]
+            layers.append((len(edges), len(members), min(rows, check.size - first)))
+            edges += members
+    return np.array(layers, np.int64), np.array(edges, np.int64), rows
+
+
+def _generator(check: ParityCheck, modulus: int) -> NDArray[np.uint8]:
+    """Solve for the parity blocks that each information block asks for, by Gauss-Jordan elimination."""
+    size = check.size
+    # A row vector times a circulant is a product of polynomials; the matrix acts from the other side, so it is reversed.
+    matrix = [[0] * check.block_columns for _ in range(check.block_rows)]
+    for row, column, place in check.ones:
+        matrix[row][column] ^= 1 << (-place % size)
+    parity = range(check.information_blocks, check.block_columns)
+    for done, column in enumerate(parity):
+        for pivot in range(done, check.block_rows):
+            inverse = _inverse(matrix[pivot][column], modulus)
+            if inverse is not None:
+                break
+        else:
+            raise AssertionError("the parity part of the matrix has no inverse modulo the given polynomial")
+        matrix[done], matrix[pivot] = matrix[pivot], matrix[done]
+        pivot_row = [_product(inverse, entry, size) for entry in matrix[done]]
+        matrix[done] = pivot_row
+        for row in range(check.block_rows):
+            factor = matrix[row][column]
+            if row != done and factor:
+                matrix[row] = [
+                    entry ^ _product(factor, pivot_entry, size)
+                    for entry, pivot_entry in zip(matrix[row], pivot_row, strict=True)
+                ]
+    generator = np.zeros((check.information_blocks, len(parity), size), np.uint8)
+    for information in range(check.information_blocks):
+        for row in range(len(parity)):
+            circulant = _divide(matrix[row][information], modulus)[1]
+            generator[information, row] = [circulant >> place & 1 for place in range(size)]
+    return generator
+
+
+def _product(a: int, b: int, size: int) -> int:
+    """Product of binary polynomials modulo x^size + 1."""
+    if a.bit_count() > b.bit_count():
+        a, b = b, a
+    product = 0
+    while a:
+        lowest = a & -a
+        product ^= b * lowest
+        a ^= lowest
+    return product & (1 << size) - 1 ^ product >> size
+
+
+def _divide(a: int, b: int) -> tuple[int, int]:
+    quotient = 0
+    while (shift := a.bit_length() - b.bit_length()) >= 0:
+        quotient ^= 1 << shift
+        a ^= b << shift
+    return quotient, a
+
+
+def _inverse(a: int, modulus: int) -> int | None:
+    """Inverse of a polynomial modulo another by Euclid's algorithm; None if they have a factor in common."""
+    remainder, next_remainder = modulus, _divide(a, modulus)[1]
+    coefficient, next_coefficient = 0, 1
+    while next_remainder:
+        quotient, rest = _divide(remainder, next_remainder)
+        remainder, next_remainder = next_remainder, rest
+        product = 0
+        for place in range(quotient.bit_length()):
+            if quotient >> place & 1:
+                product ^= next_coefficient << place
+        coefficient, next_coefficient = next_coefficient, coefficient ^ product
+    return coefficient if remainder == 1 else None
+
+
+def _encoder_table(generator: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Parity of the first octet of each information block: uint64 (information blocks, 32, parity blocks * words).
+
+    Entries 0-15 are those of the octet's first four bits, 16-31 of its last four. A parity block takes up whole words, its
+    bits to the left.
+    """
+    blocks, parity_blocks, size = generator.shape
+    words = -(-size // 64)
+    parity = np.zeros((blocks, 32, parity_blocks, 64 * words), np.uint8)
+    for half in range(2):
+        for nibble in range(16):
+            for bit in range(4):
+                if nibble >> (3 - bit) & 1:
+                    parity[:, 16 * half + nibble, :, :size] ^= np.roll(generator, 4 * half + bit, axis=2)
+    return np.packbits(parity.reshape(blocks, 32, -1), axis=2).view(">u8").astype(np.uint64)
+
+
+@njit(cache=True, nogil=True)
+def _encode(
+    information: Octets, virtual_fill: int, size: int, table: NDArray[np.uint64], codeblocks: Octets
+) -> None:
+    octets = information.shape[1]
+    lead_octets = -(-virtual_fill // 8)
+    lead_bits = 8 * lead_octets - virtual_fill
+    padded = np.zeros(lead_octets + octets + 1, np.uint8)
+    parity = np.empty(table.shape[2], np.uint64)
+    groups = -(-size // 8)
+    for row in range(len(information)):
+        padded[lead_octets : lead_octets + octets] = information[row]
+        parity[:] = np.uint64(0)
+        mask = 0xFF << (8 * groups - size) & 0xFF
+        for group in range(groups - 1, -1, -1):
+            _turn_by_octet(parity, size)
+            for block in range(len(table)):
+                bit = lead_bits + block * size + 8 * group
+                pair = int(padded[bit >> 3]) << 8 | int(padded[(bit >> 3) + 1])
+                octet = pair >> (8 - (bit & 7)) & mask
+                _add(parity, table[block, octet >> 4], table[block, 16 + (octet & 15)])
+            mask = 0xFF
+        codeblocks[row, :octets] = information[row]
+        _put_bits(parity, size, codeblocks[row, octets:])
+
+
+@njit(cache=True, nogil=True)
+def _turn_by_octet(parity: NDArray[np.uint64], size: int) -> None:
+    words = -(-size // 64)
+    unused = np.uint64(64 * words - size)
+    for first in range(0, len(parity), words):
+        last = first + words - 1
+        carry = parity[last] >> unused & np.uint64(0xFF)
+        for word in range(first, last + 1):
+            value = parity[word]
+            parity[word] = value >> np.uint64(8) | carry << np.uint64(56)
+            carry = value & np.uint64(0xFF)
+        parity[last] = parity[last] >> unused << unused
+
+
+@njit(cache=True, nogil=True)
+def _add(parity: NDArray[np.uint64], first: NDArray[np.uint64], second: NDArray[np.uint64]) -> None:
+    for word in range(len(parity)):
+        parity[word] ^= first[word] ^ second[word]
+
+
+@njit(cache=True, nogil=True)
+def _put_bits(parity: NDArray[np.uint64], size: int, octets: Octets) -> None:
+    """Write the parity blocks one behind the other; the octets were zero."""
+    words = -(-size // 64)
+    end = 0
+    for first in range(0, len(parity), words):
+        for place in range(0, size, 8):
+            value = int(parity[first + (place >> 6)] >> np.uint64(56 - (place & 63)) & np.uint64(0xFF))
+            octets[end >> 3] |= value >> (end & 7)
+            if end & 7:
+                octets[(end >> 3) + 1] |= value << (8 - (end & 7)) & 0xFF
+            end += min(8, size - place)
+
+
+@njit(cache=True, nogil=True)
+def _decode(
+    llr: Llrs,
+    virtual_fill: int,
+    sent: int,
+    block_columns: int,
+    size: int,
+    layers: NDArray[np.int64],
+    edges: NDArray[np.int64],
+    lanes: int,
+    scale: int,
+    max_iterations: int,
+    information: Octets,
+    corrected: NDArray[np.int32],
+    iterations: NDArray[np.int32],
+) -> None:
+    posterior = np.empty(block_columns * size, np.int16)
+    messages = np.empty((len(edges), lanes), np.int8)
+    incoming = np.zeros((layers[:, 1].max(), lanes), np.int16)
+    scratch = np.empty((5, lanes), np.int16)
+    for row in range(len(llr)):
+        posterior[:virtual_fill] = _KNOWN_ZERO
+        _quantise(llr[row, :sent], posterior[virtual_fill : virtual_fill + sent])
+        posterior[virtual_fill + sent :] = 0
+        messages[:] = 0
+        count = 0
+        converged = _is_codeword(posterior, size, layers, edges, scratch)
+        while not converged and count < max_iterations:
+            for layer in range(len(layers)):
+                first, degree, rows = layers[layer]
+                _update_layer(
+                    posterior,
+                    size,
+                    edges[first : first + degree],
+                    rows,
+                    np.int16(scale),
+                    messages[first : first + degree],
+                    incoming,
+                    scratch,
+                )
+            count += 1
+            converged = _is_codeword(posterior, size, layers, edges, scratch)
+        iterations[row] = count
+        corrected[row] = _changes(llr[row], posterior[virtual_fill : virtual_fill + sent]) if converged else -1
+        _hard_decisions(posterior[virtual_fill:], information[row])
+
+
+@njit(cache=True, nogil=True)
+def _quantise(llr: Llrs, quantised: NDArray[np.int16]) -> None:
+    for i in range(len(llr)):
+        steps = llr[i] * _LLR_STEPS
+        # Written such that NaN becomes zero.
+        limited = min(max(steps, -_LLR_LIMIT), _LLR_LIMIT) if abs(steps) >= np.float32(0.0) else np.float32(0.0)
+        quantised[i] = np.int16(np.rint(limited))
+
+
+@njit(cache=True, nogil=True)
+def _changes(llr: Llrs, posterior: NDArray[np.int16]) -> int:
+    changes = 0
+    for i in range(len(posterior)):
+        changes += (llr[i] > 0 and posterior[i] < 0) or (llr[i] < 0 and posterior[i] > 0)
+    return changes
+
+
+@njit(cache=True, nogil=True)
+def _hard_decisions(posterior: NDArray[np.int16], octets: Octets) -> None:
+    for i in range(len(octets)):
+        octet = 0
+        for bit in range(8):
+            octet = octet << 1 | (posterior[8 * i + bit] < 0)
+        octets[i] = octet
+
+
+@njit(cache=True, nogil=True)
+def _is_codeword(
+    posterior: NDArray[np.int16],
+    size: int,
+    layers: NDArray[np.int64],
+    edges: NDArray[np.int64],
+    scratch: NDArray[np.int16],
+) -> bool:
+    signs = scratch[0]
+    undecided = scratch[1]
+    for layer in range(len(layers)):
+        first, degree, rows = layers[layer]
+        signs[:] = 0
+        undecided[:] = 0
+        for edge in range(first, first + degree):
+            block, start = edges[edge]
+            head = min(rows, size - start)
+            _add_signs(posterior[block + start : block + start + head], signs, undecided)
+            if head < rows:
+                _add_signs(posterior[block : block + rows - head], signs[head:], undecided[head:])
+        failed = False
+        for i in range(rows):
+            failed |= signs[i] < 0 or undecided[i] != 0
+        if failed:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _add_signs(
+    posterior: NDArray[np.int16], signs: NDArray[np.int16], undecided: NDArray[np.int16]
+) -> None:
+    for i in range(len(posterior)):
+        signs[i] ^= posterior[i]
+        undecided[i] |= np.int16(posterior[i] == 0)
+
+
+@njit(cache=True, nogil=True)
+def _update_layer(
+    posterior: NDArray[np.int16],
+    size: int,
+    edges: NDArray[np.int64],
+    rows: int,
+    scale: np.int16,
+    messages: NDArray[np.int8],
+    incoming: NDArray[np.int16],
+    scratch: NDArray[np.int16],
+) -> None:
+    """One layer of min-sum. Lanes beyond the rows of a short layer are computed too, and not used."""
+    least = scratch[0]
+    second = scratch[1]
+    signs = scratch[2]
+    scaled_least = scratch[3]
+    scaled_second = scratch[4]
+    least[:] = np.int16(32767)
+    second[:] = np.int16(32767)
+    signs[:] = 0
+    for edge in range(len(edges)):
+        block, start = edges[edge]
+        head = min(rows, size - start)
+        _subtract(posterior[block + start : block + start + head], messages[edge], incoming[edge])
+        if head < rows:
+            _subtract(posterior[block : block + rows - head], messages[edge, head:], incoming[edge, head:])
+        _collect(incoming[edge], least, second, signs)
+    _scale_magnitudes(least, scale, scaled_least)
+    _scale_magnitudes(second, scale, scaled_second)
+    for edge in range(len(edges)):
+        block, start = edges[edge]
+        head = min(rows, size - start)
+        _emit(incoming[edge], least, scaled_least, scaled_second, signs, messages[edge])
+        posterior[block + start : block + start + head] = incoming[edge, :head]
+        if head < rows:
+            posterior[block : block + rows - head] = incoming[edge, head:rows]
+
+
+@njit(cache=True, nogil=True)
+def _subtract(posterior: NDArray[np.int16], messages: NDArray[np.int8], incoming: NDArray[np.int16]) -> None:
+    for i in range(len(posterior)):
+        incoming[i] = np.int16(posterior[i] - messages[i])
+
+
+@njit(cache=True, nogil=True)
+def _collect(
+    incoming: NDArray[np.int16], least: NDArray[np.int16], second: NDArray[np.int16], signs: NDArray[np.int16]
+) -> None:
+    for i in range(len(incoming)):
+        magnitude = np.int16(max(incoming[i], np.int16(-incoming[i])))
+        second[i] = min(second[i], max(least[i], magnitude))
+        least[i] = min(least[i], magnitude)
+        signs[i] ^= incoming[i]
+
+
+@njit(cache=True, nogil=True)
+def _scale_magnitudes(magnitudes: NDArray[np.int16], scale: np.int16, scaled: NDArray[np.int16]) -> None:
+    for i in range(len(magnitudes)):
+        product = np.int16(min(magnitudes[i], np.int16(127)) * scale)
+        scaled[i] = np.int16(np.int16(product + np.int16(1 << _SCALE_SHIFT - 1)) >> _SCALE_SHIFT)
+
+
+@njit(cache=True, nogil=True)
+def _emit(
+    incoming: NDArray[np.int16],
+    least: NDArray[np.int16],
+    scaled_least: NDArray[np.int16],
+    scaled_second: NDArray[np.int16],
+    signs: NDArray[np.int16],
+    messages: NDArray[np.int8],
+) -> None:
+    """Put out the new messages and turn the incoming ones into posteriors."""
+    for i in range(len(incoming)):
+        value = incoming[i]
+        magnitude = np.int16(max(value, np.int16(-value)))
+        others = scaled_second[i] if magnitude == least[i] else scaled_least[i]
+        negative = np.int16(np.int16(signs[i] ^ value) >> 15)
+        message = np.int16(np.int16(others ^ negative) - negative)
+        messages[i] = np.int8(message)
+        incoming[i] = np.int16(value + message)
