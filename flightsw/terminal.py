@@ -143,6 +143,7 @@ class Terminal:
         if lit > 0.5:
             situation.lit_frames += 1
             situation.dark_s = 0.0
+            situation.seen_dark = 0
             situation.residual += 0.1 * (max(x, y) - situation.residual)
         else:
             situation.lit_frames = 0
@@ -152,6 +153,7 @@ class Terminal:
         image = self.devices.camera.image()
         if image is not None:
             self._look(image, now_s)
+            situation.seen_dark = situation.seen_dark + 1 if situation.seen and lit <= 0.5 else 0
         situation.unseen_s = min(now_s - self._last_seen_s, situation.mode_s)
         situation.slot_s = now_s - self._acquire_s - situation.slot * self.settings.acquisition.slot_s
         if self.mode in CLOSED and lit == 1.0:
@@ -233,7 +235,7 @@ class Terminal:
         devices.camera.enable(mode in _CAMERA or (mode in CLOSED and situation.dark_s > 0.0))
         self._point(mode, now_s)
         if mode == Mode.SCAN or (mode == Mode.REACQUIRE and situation.role == Role.INITIATOR):
-            if self._search.follow(now_s, devices.fine_loop):
+            if self._search.follow(now_s, devices.fine_loop) and mode == Mode.SCAN:
                 status.scans += 1
         elif mode == Mode.COARSE_TRACK:
             devices.fine_loop.hold(self._within(status.spot_x), self._within(status.spot_y))

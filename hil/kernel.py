@@ -44,6 +44,7 @@ TALLY = np.dtype(
         ("on", "i8"),
         ("fade_w", "f8"),  # light in the aperture below which the link fades
         ("samples", "i8"),
+        ("lit", "i8"),  # samples with light on the quad cell; the sums below are over these
         ("square_x", "f8"),
         ("square_y", "f8"),
         ("power_w", "f8"),
@@ -135,18 +136,21 @@ def run_frame(
             actual.transmit = emitted
             actual.power_w = power
             if tally[i].on != 0:
-                _count(tally[i], line_x, line_y, power, emitted / w.optics.signal_intensity)
+                gain = emitted / w.optics.signal_intensity
+                _count(tally[i], line_x, line_y, power, gain, light >= parameters[i].presence_w)
 
             mirror.step(w.mirror, command_x, command_y)
 
 
 @njit(cache=True, nogil=True)
-def _count(c: NDArray[np.void], x: float, y: float, power: float, gain: float) -> None:
+def _count(c: NDArray[np.void], x: float, y: float, power: float, gain: float, lit: bool) -> None:
     c.samples += 1
-    c.square_x += x * x
-    c.square_y += y * y
-    c.power_w += power
-    c.transmit_gain += gain
+    if lit:
+        c.lit += 1
+        c.square_x += x * x
+        c.square_y += y * y
+        c.power_w += power
+        c.transmit_gain += gain
     if power < c.fade_w:
         c.faded += 1
         c.fading += 1

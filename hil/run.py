@@ -84,16 +84,17 @@ def summarise(scenario: Scenario, seed: int, engine: Lockstep, outcome: Outcome,
     tracking, power, fades, budgets = {}, {}, {}, {}
     for i, name in enumerate(world.names):
         c = engine.tally[i]
-        n = int(c["samples"])
-        x, y = (math.sqrt(c[key] / n) * 1e6 if n else None for key in ("square_x", "square_y"))
+        n, lit = int(c["samples"]), int(c["lit"])
+        x, y = (math.sqrt(c[key] / lit) * 1e6 if lit else None for key in ("square_x", "square_y"))
         tracking[name] = {
             "residual_rms_urad": [_short(x), _short(y)],
             "residual_radial_rms_urad": _short(math.hypot(x, y)) if x is not None and y is not None else None,
             "comm_s": n / rate,
+            "dark_s": (n - lit) / rate,
             "law": models[i].flight.tracking.law,
             "tones": engine.terminals[i].status.tones,
         }
-        power[name] = _short(dbm(c["power_w"] / n)) if n else None
+        power[name] = _short(dbm(c["power_w"] / lit)) if lit else None
         count = int(c["fades"])
         fades[name] = {
             "below_dbm": scenario.fade_dbm,
@@ -104,7 +105,7 @@ def summarise(scenario: Scenario, seed: int, engine: Lockstep, outcome: Outcome,
         }
         # the light that a terminal receives left its partner: the partner's pointing loss belongs to this row
         other = engine.tally[1 - i]
-        loss = float(other["transmit_gain"] / other["samples"]) if other["samples"] else 1.0
+        loss = float(other["transmit_gain"] / other["lit"]) if other["lit"] else 1.0
         partner = models[1 - i].hardware
         rows = budget(partner.laser, partner.optics, models[i].hardware.optics, float(last[i]["range_m"]), loss)
         budgets[name] = [{"item": item, "value": _short(value), "unit": unit} for item, value, unit in rows]

@@ -11,7 +11,7 @@ The record alone suffices: a run that was killed has no summary, and reads up to
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flightsw.ccsds.coding.crc import crc16_rows
-from flightsw.ccsds.space_packet import CRC_OCTETS, HEADER_OCTETS, OVERHEAD, TIME_OCTETS
+from flightsw.ccsds.space_packet import CRC_OCTETS, HEADER_OCTETS, TIME_OCTETS
 from flightsw.errors import ConfigError
 from flightsw.hal import SAMPLE
 from flightsw.pat.modes import Mode
@@ -31,10 +31,11 @@ from hil.kernel import TRUTH
 from hil.lockstep import WORLD
 from hil.recorder import is_complete, read
 from hil.run import EVENTS, RECORD, SUMMARY
+from hil.timeline import EARTH
 
 _USER_DATA = HEADER_OCTETS + TIME_OCTETS
 _APID_BITS = 0x07FF
-_ARROW = " -> "
+_NO_SAMPLES = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,28 @@ class TerminalData:
         return [span for span in self.modes if span.mode in modes]
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of one terminal, as `hil.scenario.TimelineEntry` names them, or the Earth in between."""
+
+    terminal: str
+    name: str
+    start_s: float
+    end_s: float
+
+
 @dataclass(frozen=True)
 class RunData:
     """One run. `scenario` has the seed and the duration that were run; `summary` is None for a run that was killed.
 
-    end_s: the time up to which the record reaches; notes: what a reader must know of the record, a sentence each.
+    cut: the record was not closed; end_s: the time up to which it reaches; notes: what a reader must know of it, a
+    sentence each.
     """
 
     folder: Path
     scenario: dict[str, Any]
     terminals: tuple[TerminalData, ...]
+    faults: tuple[Fault, ...]
     world_events: tuple[Event, ...]
     summary: dict[str, Any] | None
     cut: bool
@@ -132,11 +145,9 @@ def load(folder: Path) -> RunData:
 
     Raises ConfigError if there is no run in it, or if its record was cut before the first second was written.
     """
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: expected the folder of a run, found none; `beamlock run SCENARIO` makes one")
     path = folder / RECORD
     if not path.exists():
-        raise ConfigError(f"{folder}: expected {RECORD} of a run, found none; `beamlock run SCENARIO` makes one")
+        raise ConfigError(f"{folder}: expected the folder of a run with {RECORD}, found none; `beamlock run` makes one")
     payloads: dict[str, list[bytes]] = defaultdict(list)
     times_us: dict[str, list[int]] = defaultdict(list)
     for message in read(path):
@@ -144,28 +155,167 @@ def load(folder: Path) -> RunData:
         times_us[message.topic].append(round(message.time_s * 1e6))
     cut = not is_complete(path)
     if not payloads["scenario"]:
-        what = "a record cut before its first second was written" if cut else "none"
-        raise ConfigError(f"{path}: expected a scenario in the record, found {what}; run it again")
+        found = "a record that was cut before its first second" if cut else "a record of something else"
+        raise ConfigError(f"{path}: expected the record of a run, found {found}; run it again")
     scenario = json.loads(payloads["scenario"][0])
     rate_hz = int(scenario["sample_rate_hz"])
 
     notes: list[str] = []
-    read_terminals = [
-        _Packets(name, payloads[f"{name}/telemetry"], notes).terminal(
-            payloads[f"{name}/truth"], times_us[f"{name}/truth"], rate_hz
-        )
-        for name in scenario["terminals"]
-    ]
-    end_s = max((float(t.samples.time_s[-1]) + 1.0 / rate_hz for t in read_terminals if len(t.samples)), default=0.0)
+    parts = []
+    for name in scenario["terminals"]:
+        truth = _truth(payloads[f"{name}/truth"], times_us[f"{name}/truth"], rate_hz)
+        parts.append((name, _telemetry(name, payloads[f"{name}/telemetry"], notes), truth))
+    end_s = max((float(truth.time_s[-1]) + 1.0 / rate_hz for _, _, truth in parts if len(truth)), default=0.0)
     if cut:
-        notes.insert(0, f"The record was cut: it ends at {end_s:.1f} s of {scenario['duration_s']:g} s.")
+        notes.insert(0, f"The record was cut: it reaches {end_s:.1f} s of the {scenario['duration_s']:g} s asked for.")
+    summary = None if cut else _summary(folder / SUMMARY, scenario, end_s, notes)
+    world_events = () if summary is None else _world_events(folder / EVENTS)
     return RunData(
         folder=folder,
         scenario=scenario,
-        terminals=tuple(_with_modes(terminal, end_s) for terminal in read_terminals),
-        world_events=_world_events(folder / EVENTS),
-        summary=_summary(folder / SUMMARY),
+        terminals=tuple(_terminal(name, packets, truth, rate_hz, end_s) for name, packets, truth in parts),
+        faults=_faults(scenario, world_events, end_s),
+        world_events=world_events,
+        summary=summary,
         cut=cut,
         end_s=end_s,
         notes=tuple(notes),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Packets:
+    """User data of packets of one length: their places in the record (n,), times (n,) and octets (n, octets)."""
+
+    place: NDArray[np.int64]
+    time_us: NDArray[np.int64]
+    octets: NDArray[np.uint8]
+
+
+def _telemetry(terminal: str, packets: Sequence[bytes], notes: list[str]) -> dict[int, list[_Packets]]:
+    """Packets by APID, then by length; those with a wrong checksum are left out and noted."""
+    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for place, packet in enumerate(packets):
+        apid = int.from_bytes(packet[:2], "big") & _APID_BITS
+        alike[apid, len(packet)].append(place)
+    found: dict[int, list[_Packets]] = defaultdict(list)
+    wrong = 0
+    for (apid, length), places in alike.items():
+        octets = np.frombuffer(b"".join([packets[place] for place in places]), np.uint8).reshape(-1, length)
+        if length <= _USER_DATA + CRC_OCTETS:
+            wrong += len(octets)
+            continue
+        right = crc16_rows(octets) == 0
+        wrong += int(np.count_nonzero(~right))
+        octets = octets[right]
+        time_us = np.ascontiguousarray(octets[:, HEADER_OCTETS:_USER_DATA]).view(">i8")[:, 0].astype(np.int64)
+        found[apid].append(_Packets(np.array(places)[right], time_us, octets[:, _USER_DATA:-CRC_OCTETS]))
+    if wrong:
+        notes.append(f"{wrong} of {len(packets)} packets of {terminal} have a wrong CRC-16 and were left out.")
+    return found
+
+
+def _terminal(
+    name: str, packets: dict[int, list[_Packets]], truth: Series, rate_hz: int, end_s: float
+) -> TerminalData:
+    native = HOUSEKEEPING.dtype.newbyteorder("=")
+    housekeeping_us, housekeeping = _NO_SAMPLES, np.zeros(0, native)
+    for group in packets[HOUSEKEEPING.apid]:
+        housekeeping_us = group.time_us
+        housekeeping = np.ascontiguousarray(group.octets).view(HOUSEKEEPING.dtype)[:, 0].astype(native)
+    samples = Series(_NO_SAMPLES, np.zeros((0, 0), SAMPLE), rate_hz)
+    for group in packets[FINE_SAMPLES.apid]:
+        rows = np.ascontiguousarray(group.octets).view(SAMPLE.newbyteorder(">")).astype(SAMPLE)
+        samples = Series(group.time_us, rows, rate_hz)
+    events = tuple(event for _, event in sorted(_events(packets[EVENT.apid])))
+    return TerminalData(
+        name=name,
+        housekeeping_time_s=housekeeping_us * 1e-6,
+        housekeeping=housekeeping,
+        samples=samples,
+        truth=truth,
+        events=events,
+        modes=_modes(events, end_s),
+    )
+
+
+def _truth(payloads: Sequence[bytes], times_us: Sequence[int], rate_hz: int) -> Series:
+    if not payloads:
+        return Series(_NO_SAMPLES, np.zeros((0, 0), TRUTH), rate_hz)
+    rows = np.frombuffer(b"".join(payloads), TRUTH.newbyteorder("<")).reshape(len(payloads), -1)
+    return Series(np.array(times_us), rows.astype(TRUTH), rate_hz)
+
+
+def _events(groups: Sequence[_Packets]) -> Iterator[tuple[int, Event]]:
+    """Events with their places in the record."""
+    for group in groups:
+        for place, time_us, octets in zip(group.place.tolist(), group.time_us.tolist(), group.octets, strict=True):
+            name, _, text = octets[1:].tobytes().decode().partition(": ")
+            yield place, Event(time_us * 1e-6, Severity(octets[0]), name, text)
+
+
+def _modes(events: Sequence[Event], end_s: float) -> tuple[Span, ...]:
+    """Modes between the changes that the events report, from STANDBY at the epoch on."""
+    changes = [(0.0, Mode.STANDBY)]
+    for event in events:
+        if event.name == "MODE_CHANGE":
+            target = event.text.partition(" -> ")[2].partition(":")[0]
+            changes.append((event.time_s, Mode[target]))
+    ends = [*(time_s for time_s, _ in changes[1:]), max(end_s, changes[-1][0])]
+    return tuple(Span(mode, start_s, end) for (start_s, mode), end in zip(changes, ends, strict=True))
+
+
+def _faults(scenario: dict[str, Any], world_events: Sequence[Event], end_s: float) -> tuple[Fault, ...]:
+    """Faults of the timeline that began before the end, and times with the Earth in between, as the world reported."""
+    faults = []
+    for entry in scenario["timeline"]:
+        start_s = float(entry["at_s"])
+        if entry["fault"] is not None and start_s < end_s:
+            names = [entry["terminal"]] if entry["terminal"] is not None else list(scenario["terminals"])
+            until_s = min(start_s + float(entry["duration_s"]), end_s)
+            faults.extend(Fault(name, entry["fault"], start_s, until_s) for name in names)
+    begun: dict[str, float] = {}
+    for event in world_events:
+        name, _, what = event.text.partition(": ")
+        if what == f"{EARTH} begins":
+            begun[name] = event.time_s
+        elif what == f"{EARTH} ends":
+            faults.append(Fault(name, EARTH, begun.pop(name), event.time_s))
+    faults.extend(Fault(name, EARTH, start_s, end_s) for name, start_s in begun.items())
+    return tuple(faults)
+
+
+def _world_events(path: Path) -> tuple[Event, ...]:
+    """What the simulator did, which no packet reports. Raises ConfigError for a line that is no event."""
+    events = []
+    try:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            try:
+                row = json.loads(line)
+                if row["terminal"] == WORLD:
+                    events.append(Event(row["time_s"], Severity[row["severity"]], row["name"], row["text"]))
+            except (ValueError, KeyError, TypeError):
+                raise ConfigError(f"{path}, line {number}: expected an event as JSON, found {line[:60]!r}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: expected the events of the run, found: {error.strerror}") from None
+    return tuple(events)
+
+
+def _summary(path: Path, scenario: dict[str, Any], end_s: float, notes: list[str]) -> dict[str, Any] | None:
+    """The summary, if there is one and it is of this very run: a folder may hold that of an earlier one."""
+    if not path.exists():
+        notes.append(f"There is no {path.name}: the run did not come to its end.")
+        return None
+    try:
+        summary: dict[str, Any] = json.loads(path.read_text())
+        of_this_run = (
+            summary["scenario"] == scenario["name"]
+            and summary["seed"] == scenario["seed"]
+            and abs(summary["performance"]["simulated_s"] - end_s) < 1.0
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"{path}: expected the summary of a run as JSON, found something else; run it again") from None
+    if not of_this_run:
+        notes.append(f"{path.name} belongs to another run than the record and was left out.")
+        return None
+    return summary

@@ -16,11 +16,11 @@ from flightsw.navigation.pointing_profile import PointingProfile
 from flightsw.navigation.tle import TleEphemeris
 from hil.kernel import GEOMETRY
 from hil.scenario import OrbitModel, Scenario, TerminalModel
-from sim.geometry import geometry, next_opening
+from sim.geometry import Geometry, geometry, next_opening
 from sim.oem import OemOrbit, write_oem
 from sim.orbit import J2Orbit, KeplerianElements, Orbit, TleOrbit
 from sim.sky import Sky
-from sim.sun import SOLAR_RADIUS_RAD, solar_radiance, sun_offset
+from sim.sun import spectral_radiance, sun_offset
 from sim.terminal import Hardware
 
 # The products reach beyond the run: light time, and the knots of the pointing profile.
@@ -69,12 +69,7 @@ def build(scenario: Scenario, seed: int, duration_s: float, folder: Path) -> Wor
         column["range_m"], column["light_time_s"] = g.range_m, g.light_time_s
         column["lead_x"], column["lead_y"] = g.point_ahead.T
         blocked |= g.earth_clearance_m < _CLEARANCE_M
-        offset = sun_offset(orbits[i], scenario.epoch, times, g.azimuth, g.elevation, mounting)
-        hardware = models[i].hardware
-        radiance = solar_radiance(models[1 - i].hardware.laser.wavelength_nm * 1e-9)
-        skies.append(
-            Sky(offset, FRAME_S, radiance, SOLAR_RADIUS_RAD, hardware.optics, hardware.camera, hardware.quad_cell)
-        )
+        skies.append(_sky(models[i], models[1 - i], orbits[i], g, mounting))
     rate = scenario.sample_rate_hz
     if float(frames["light_time_s"].min()) * rate < 2.0:
         raise ConfigError(
@@ -126,6 +121,23 @@ def _mounting(model: TerminalModel, own: Orbit, partner: Orbit) -> float:
     if model.mounting_azimuth_deg is not None:
         return math.radians(model.mounting_azimuth_deg)
     return float(geometry(own, partner, np.zeros(1), 0.0).azimuth[0])
+
+
+def _sky(model: TerminalModel, partner: TerminalModel, orbit: Orbit, g: Geometry, mounting: float) -> Sky:
+    sun = sun_offset(orbit, g.t_s, g.azimuth, g.elevation, mounting)
+    offset = np.stack([sun.x, sun.y], axis=1)
+    offset[sun.behind_earth] = math.pi
+    radiance_per_nm = spectral_radiance(partner.hardware.laser.wavelength_nm * 1e-9) * 1e-9
+    hardware = model.hardware
+    return Sky(
+        offset,
+        FRAME_S,
+        radiance_per_nm,
+        float(sun.radius[0]),
+        hardware.optics,
+        hardware.camera,
+        hardware.quad_cell,
+    )
 
 
 def _require_sight(names: list[str], orbits: list[Orbit], scenario: Scenario) -> None:

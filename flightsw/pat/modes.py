@@ -68,6 +68,7 @@ class Situation:
     unseen_s: float = 0.0  # since the last such spot
     lit_frames: int = 0  # frames in a row with light on the quad cell
     dark_s: float = 0.0  # since there was light on the quad cell
+    seen_dark: int = 0  # images in a row with a believed spot and no light on the quad cell
     residual: float = 0.0  # rms per axis of the fine loop's error over the last frames
     light_time_s: float = 0.0
     learnt: bool = False  # the pointing bias is known from tracking
@@ -162,6 +163,9 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
         *when(Mode.FINE_TRACK, lambda s: s.mode_s > h.fine_timeout_s and s.dark_s > 0.0, "did not settle in time"),
         Transition(Mode.COMM, Mode.COARSE_TRACK, _slipped, "light in the field but not on the quad cell"),
         Transition(Mode.COMM, Mode.REACQUIRE, lambda s: s.dark_s > h.dropout_hold_s, "dark longer than is held through"),
+        Transition(
+            Mode.REACQUIRE, Mode.FINE_TRACK, lambda s: s.lit_frames >= h.lit_frames, "light on the quad cell"
+        ),
         Transition(Mode.REACQUIRE, Mode.COARSE_TRACK, lambda s: s.seen, "light in the field"),
         Transition(
             Mode.REACQUIRE,
@@ -178,11 +182,11 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
     ]
 
 
-_SLIP_S = 0.05  # dark this long, while the camera sees the partner, is not a fade
+_SLIP_IMAGES = 5  # that many images with the partner on them and none of its light on the quad cell are not a fade
 
 
 def _slipped(s: Situation) -> bool:
-    return s.dark_s > _SLIP_S and s.seen
+    return s.seen_dark >= _SLIP_IMAGES
 
 
 def _slot_over(s: Situation, slot_s: float, slots: int) -> bool:

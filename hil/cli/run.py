@@ -72,6 +72,8 @@ def _print_summary(summary: dict) -> None:  # type: ignore[type-arg]
             continue
         power = link["received_power_dbm"][name]
         print(f"{name:11} residual {x:.2f}, {y:.2f} urad rms, {power:.1f} dBm, {row['comm_s']:.1f} s in COMM")
+    if acquisition["false_locks"]:
+        print(f"false locks {acquisition['false_locks']}")
     for row in summary["blockages"]:
         end = "held" if row["held"] else f"lost, back {row['back_after_s']} s after its end"
         print(f"blockage    {row['duration_s']:g} s at {row['at_s']:g} s: {end}")
