@@ -6,13 +6,16 @@ the scenario epoch. The fine loop is a device of its own: it runs at kilohertz, 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 FRAME_RATE_HZ = 100
 FRAME_S = 1.0 / FRAME_RATE_HZ
+
+#: One element of a structured array: compiled code reads its fields as attributes, which NumPy's types do not know of.
+Record = Any
 
 #: One sample of the fine loop: error seen by the quad cell (rad), commanded mirror angle (rad), light on the cell (W).
 SAMPLE = np.dtype([("error_x", "f4"), ("error_y", "f4"), ("mirror_x", "f4"), ("mirror_y", "f4"), ("power_w", "f4")])
@@ -82,10 +85,10 @@ class FineLoop(Protocol):
         """Samples per second."""
 
     def configure(self, parameters: NDArray[np.void]) -> None:
-        """Load control parameters (a scalar record of `flightsw.pat.fine_loop.PARAMETERS`), keeping the loop's state."""
+        """Load control parameters, a record of `flightsw.pat.fine_loop.PARAMETERS`, and keep the loop's state."""
 
     def follow(self, trajectory: NDArray[np.float64]) -> None:
-        """Open the loop; steer the mirror along `trajectory`, float64 (samples per frame, 2) in rad, in the next frame."""
+        """Open the loop; in the next frame steer along `trajectory`, float64 (samples per frame, 2) in rad."""
 
     def hold(self, x_rad: float, y_rad: float) -> None:
         """Open the loop; steer the mirror to one angle and stay there."""

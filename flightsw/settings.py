@@ -14,7 +14,9 @@ class Settings(BaseModel):
 class AcquisitionSettings(Settings):
     """How the partner is searched for."""
 
-    role: Literal["any", "initiator", "responder"] = Field("any", description="any: the lower spacecraft id initiates in even slots")
+    role: Literal["any", "initiator", "responder"] = Field(
+        "any", description="any: the lower spacecraft id initiates in even slots"
+    )
     search: Literal["scan", "beacon"] = Field("scan", description="beacon: wider than the uncertainty, so nobody scans")
     pattern: Literal["spiral", "step_stare", "raster"] = "spiral"
     uncertainty_urad: float = Field(200.0, gt=0, description="1 sigma per axis of the open-loop pointing")
@@ -29,7 +31,9 @@ class AcquisitionSettings(Settings):
     back_up_by_time_tag: bool = True
     responder_delay_ms: float = Field(15.0, ge=0, description="mean, from a flash to the answer that leaves")
     time_tag_error_ms: float = Field(10.0, gt=0, description="largest; the exposures of both cameras make it up")
-    answer_gate_urad: float = Field(40.0, gt=0, description="from the scan's path of then to an answer that is believed")
+    answer_gate_urad: float = Field(
+        40.0, gt=0, description="from the scan's path of then to an answer that is believed"
+    )
     scan_reset_s: float = Field(0.5, ge=0, description="between two scans")
     slot_s: float = Field(60.0, gt=0, description="time that roles are kept for; both terminals count from the command")
     slots: int = Field(5, ge=1, description="slots without success before the search is given up")
@@ -67,7 +71,9 @@ class TrackingSettings(Settings):
     loop_delay_samples: int = Field(2, ge=1, le=8)
     quad_cell_spot_urad: float = Field(50.0, gt=0, description="1/e^2 radius of the spot on the quad cell")
     presence_nw: float = Field(1.0, gt=0, description="light on the quad cell above which there is light")
-    offload_hz: float = Field(0.2, gt=0, lt=1, description="bandwidth with which the gimbal takes over the mirror's mean")
+    offload_hz: float = Field(
+        0.2, gt=0, lt=1, description="bandwidth with which the gimbal takes over the mirror's mean"
+    )
 
 
 class HandoverSettings(Settings):

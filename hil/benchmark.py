@@ -94,7 +94,12 @@ def _help() -> Figure:
     help_s = min(_timed([sys.executable, "-m", "hil.cli", "--help"], dict(os.environ)) for _ in range(_REPEATS))
     bare_s = min(_timed([sys.executable, "-c", "pass"], dict(os.environ)) for _ in range(_REPEATS))
     return Figure(
-        "beamlock --help", f"{help_s:.2f} s", "< 0.5 s", help_s < 0.5, f"python -c pass, {bare_s:.2f} s", help_s / bare_s
+        "beamlock --help",
+        f"{help_s:.2f} s",
+        "< 0.5 s",
+        help_s < 0.5,
+        f"python -c pass, {bare_s:.2f} s",
+        help_s / bare_s,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from flightsw.hal import Record
 from flightsw.pat import fine_loop
 from sim import camera, gimbal, mirror, optics, platform, quad_cell
 
@@ -143,7 +144,7 @@ def run_frame(
 
 
 @njit(cache=True, nogil=True)
-def _count(c: NDArray[np.void], x: float, y: float, power: float, gain: float, lit: bool) -> None:
+def _count(c: Record, x: float, y: float, power: float, gain: float, lit: bool) -> None:
     c.samples += 1
     if lit:
         c.lit += 1

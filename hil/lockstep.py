@@ -108,7 +108,9 @@ class Lockstep:
     def _simulate(self, i: int, blocks: list[NDArray[np.void]]) -> SimulatedDevices:
         record = self._records[i, ...]
         camera = self.world.hardware[i].camera
-        loop = SimulatedFineLoop(self._parameters[i, ...], self._states[i, ...], self._set_points[i], blocks, self.clock)
+        loop = SimulatedFineLoop(
+            self._parameters[i, ...], self._states[i, ...], self._set_points[i], blocks, self.clock
+        )
         return SimulatedDevices(
             gimbal=SimulatedGimbal(record["gimbal"]),
             camera=SimulatedCamera(record["exposure"], camera, self.world.sky[i], self.clock, self._step_s),

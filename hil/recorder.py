@@ -3,7 +3,7 @@
 | topic | content |
 | --- | --- |
 | `NAME/telemetry` | space packets, as `flightsw.services.dictionary` declares them |
-| `NAME/truth` | a tenth of a second of `hil.kernel.TRUTH`, little-endian, what the simulator knows and nobody measures |
+| `NAME/truth` | a tenth of a second of `hil.kernel.TRUTH`, little-endian: what nobody measures |
 | `scenario` | the scenario with the seed as JSON, once |
 
 Chunks are closed at 128 KiB, a fifth of a second of a run, and the file is flushed every simulated second, so a killed
@@ -27,7 +27,7 @@ from flightsw.ccsds.space_packet import telemetry_packets
 from flightsw.errors import ConfigError
 from flightsw.hal import SAMPLE
 from flightsw.services.dictionary import EVENT, FINE_SAMPLES, HOUSEKEEPING, PacketKind
-from flightsw.services.events import Event, Severity
+from flightsw.services.events import Event
 from flightsw.terminal import Status
 from hil.kernel import TRUTH
 
@@ -119,7 +119,7 @@ class Message:
 
 
 def read(path: Path) -> Iterator[Message]:
-    """Messages of a record in the order in which they were written; a record that was cut ends with its last whole chunk.
+    """Messages of a record in the order of writing; a record that was cut ends with its last whole chunk.
 
     Raises ConfigError for a file that is not a record or cannot be read.
     """

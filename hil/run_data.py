@@ -105,6 +105,11 @@ class TerminalData:
         """The spans in these modes, in order of time."""
         return [span for span in self.modes if span.mode in modes]
 
+    def in_step(self) -> tuple[Series, Series]:
+        """Samples and truth of the same times: all of both, unless the record was cut or a packet was left out."""
+        shared = np.intersect1d(self.samples.start_us, self.truth.start_us)
+        return self.samples.at(shared), self.truth.at(shared)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -215,9 +220,7 @@ def _telemetry(terminal: str, packets: Sequence[bytes], notes: list[str]) -> dic
     return found
 
 
-def _terminal(
-    name: str, packets: dict[int, list[_Packets]], truth: Series, rate_hz: int, end_s: float
-) -> TerminalData:
+def _terminal(name: str, packets: dict[int, list[_Packets]], truth: Series, rate_hz: int, end_s: float) -> TerminalData:
     native = HOUSEKEEPING.dtype.newbyteorder("=")
     housekeeping_us, housekeeping = _NO_SAMPLES, np.zeros(0, native)
     for group in packets[HOUSEKEEPING.apid]:
@@ -314,7 +317,9 @@ def _summary(path: Path, scenario: dict[str, Any], end_s: float, notes: list[str
             and abs(summary["performance"]["simulated_s"] - end_s) < 1.0
         )
     except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(f"{path}: expected the summary of a run as JSON, found something else; run it again") from None
+        raise ConfigError(
+            f"{path}: expected the summary of a run as JSON, found something else; run it again"
+        ) from None
     if not of_this_run:
         notes.append(f"{path.name} belongs to another run than the record and was left out.")
         return None

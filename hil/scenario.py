@@ -74,7 +74,8 @@ class TerminalModel(Model):
         asked, has = self.flight.tracking.mirror_range_urad, self.hardware.mirror.range_urad
         if asked > has:
             raise ValueError(
-                f"flight.tracking.mirror_range_urad: expected at most the mirror's range of {has:g} urad, found {asked:g}"
+                f"flight.tracking.mirror_range_urad: expected at most the mirror's range of {has:g} urad, "
+                f"found {asked:g}"
             )
         return self
 
@@ -155,7 +156,9 @@ def load(name: str) -> Scenario:
     try:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise ConfigError(f"{path}: expected a scenario file, found none; `beamlock run --list` shows those shipped") from None
+        raise ConfigError(
+            f"{path}: expected a scenario file, found none; `beamlock run --list` shows those shipped"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a readable text file, found: {error}") from None
     except tomllib.TOMLDecodeError as error:

@@ -53,7 +53,7 @@ def build(scenario: Scenario, seed: int, duration_s: float, folder: Path) -> Wor
     _require_sight(names, orbits, scenario)
 
     count = round(duration_s * FRAME_RATE_HZ)
-    times = np.arange(count) * FRAME_S
+    times = np.arange(count, dtype=np.float64) * np.float64(FRAME_S)
     frames = np.zeros((count, 2), GEOMETRY)
     skies = []
     blocked = np.zeros(count, np.bool_)
@@ -149,8 +149,8 @@ def _require_sight(names: list[str], orbits: list[Orbit], scenario: Scenario) ->
     else:
         when = f"they see each other from {scenario.epoch + timedelta(seconds=opening_s):%Y-%m-%dT%H:%M:%SZ} on"
     raise ConfigError(
-        f"{scenario.name}: expected {names[0]} and {names[1]} in sight of each other at {scenario.epoch:%Y-%m-%dT%H:%M:%SZ}, "
-        f"found the Earth in between; {when}: move the epoch"
+        f"{scenario.name}: expected {names[0]} and {names[1]} in sight of each other at "
+        f"{scenario.epoch:%Y-%m-%dT%H:%M:%SZ}, found the Earth in between; {when}: move the epoch"
     )
 
 

@@ -2,7 +2,7 @@
 
 | in | unit | out | unit |
 | --- | --- | --- | --- |
-| the sun's centre relative to the partner, over time | rad | background on each camera pixel, and the disc that it fills | W |
+| the sun's centre from the partner, over time | rad | background on each camera pixel, and its disc | W |
 |  |  | background on the quad cell | W |
 
 The sun's disc, 9.3 mrad, is wider than both fields: a pixel is in front of it or is not. The partner stands near the

@@ -1,7 +1,7 @@
 """Space packets, CCSDS 133.0-B-2: the primary header (clause 4.1.3) and packets of one kind in bulk.
 
-Every packet of beamlock carries a secondary header with the time in microseconds since the epoch of the run, 8 octets, and
-ends with a CRC-16 over the whole packet (the packet error control of ECSS-E-ST-70-41C, 7.4.4.1, polynomial 0x1021).
+Every packet of beamlock carries a secondary header of 8 octets, the time in microseconds since the epoch of the run,
+and ends with a CRC-16 over the whole packet (the packet error control of ECSS-E-ST-70-41C, 7.4.4.1, polynomial 0x1021).
 """
 
 from collections.abc import Iterator
@@ -61,9 +61,7 @@ def telemetry_packets(
     at = HEADER_OCTETS + TIME_OCTETS
     packets[:, HEADER_OCTETS:at] = time_us.astype(">u8").view(np.uint8).reshape(n, TIME_OCTETS)
     packets[:, at:-CRC_OCTETS] = rows
-    packets[:, -CRC_OCTETS:] = (
-        crc16_rows(packets[:, :-CRC_OCTETS]).astype(">u2").view(np.uint8).reshape(n, CRC_OCTETS)
-    )
+    packets[:, -CRC_OCTETS:] = crc16_rows(packets[:, :-CRC_OCTETS]).astype(">u2").view(np.uint8).reshape(n, CRC_OCTETS)
     return packets
 
 

@@ -1,4 +1,4 @@
-"""The dictionary: every telemetry packet, declared once, with unit and meaning; layouts and documents follow from it."""
+"""The dictionary: every telemetry packet, declared once, with unit and meaning; layouts and documents follow."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ _CONSTRUCTS = {"u1": construct.Int8ub, "u2": construct.Int16ub, "u4": construct.
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One value of a packet: its name, NumPy type without byte order, unit, what it means, and the names of its states."""
+    """One value of a packet: name, NumPy type without byte order, unit, what it means, names of its states."""
 
     name: str
     kind: str

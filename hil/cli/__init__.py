@@ -42,5 +42,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("beamlock: interrupted", file=sys.stderr)
         return 130
-
-

@@ -49,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0 if finished.goal_met else 1
 
 
-def _bar(duration_s: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _bar(duration_s: float):  # type: ignore[no-untyped-def]
     def show(simulated_s: float, wall_s: float) -> None:
         done = int(30 * min(simulated_s / duration_s, 1.0))
         ratio = simulated_s / wall_s if wall_s else 0.0
