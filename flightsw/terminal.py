@@ -93,7 +93,7 @@ class Terminal:
             read_noise=settings.detection.read_noise_electrons,
         )
         self._search = Search(settings, devices.fine_loop.sample_rate_hz)
-        self._gains = Gains(settings.tracking, devices.fine_loop.sample_rate_hz)
+        self.gains = Gains(settings.tracking, devices.fine_loop.sample_rate_hz)
         self._offload = 2.0 * math.pi * settings.tracking.offload_hz * FRAME_S
         self._presence_w = settings.tracking.presence_nw * 1e-9
         self._mirror_limit = settings.tracking.mirror_range_urad * _URAD
@@ -102,7 +102,7 @@ class Terminal:
         self._last_seen_s = -math.inf
         self._azimuth, self._elevation = devices.gimbal.angles()
         self._azimuth_rate = self._elevation_rate = 0.0
-        devices.fine_loop.configure(self._gains.parameters)
+        devices.fine_loop.configure(self.gains.parameters)
         self._act(0.0)
 
     @property
@@ -181,11 +181,11 @@ class Terminal:
 
     def _learn(self, block: NDArray[np.void], now_s: float) -> None:
         """Collect the disturbance, and load new gains when there is enough of it to know its tones."""
-        if self._gains.collect(block):
-            self.devices.fine_loop.configure(self._gains.parameters)
-            lines = [f"{t.frequency_hz:.1f} Hz {t.rms_rad / _URAD:.2f} urad" for t in self._gains.tones]
+        if self.gains.collect(block):
+            self.devices.fine_loop.configure(self.gains.parameters)
+            lines = [f"{t.frequency_hz:.1f} Hz {t.rms_rad / _URAD:.2f} urad" for t in self.gains.tones]
             self._tell(now_s, Severity.INFO, "TONES_IDENTIFIED", ", ".join(lines) or "no tones")
-        self.status.tones = len(self._gains.tones)
+        self.status.tones = len(self.gains.tones)
 
     def _enter(self, row: Transition, now_s: float) -> None:
         """What a change of mode does once: report it, and set up the search or the loop."""
@@ -215,7 +215,7 @@ class Terminal:
             self._search.near(now_s)
         elif target == Mode.FINE_TRACK:
             situation.residual = max(self.status.error_rms_x, self.status.error_rms_y)
-            self._gains.restart()
+            self.gains.restart()
             self.devices.fine_loop.close()
         elif target == Mode.COMM:
             situation.learnt = True

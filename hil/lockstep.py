@@ -105,6 +105,10 @@ class Lockstep:
         self._faults: set[tuple[int, str]] = set()
         self._locked = False
 
+    def saturated_share(self, i: int) -> float:
+        """Share of the samples of terminal `i` whose mirror command was clamped to the range."""
+        return float(self._states["saturated"][i]) / max(float(self._states["samples"][i]), 1.0)
+
     def _simulate(self, i: int, blocks: list[NDArray[np.void]]) -> SimulatedDevices:
         record = self._records[i, ...]
         camera = self.world.hardware[i].camera

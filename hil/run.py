@@ -92,7 +92,7 @@ def summarise(scenario: Scenario, seed: int, engine: Lockstep, outcome: Outcome,
             "comm_s": n / rate,
             "dark_s": (n - lit) / rate,
             "law": models[i].flight.tracking.law,
-            "tones": engine.terminals[i].status.tones,
+            "loop": _loop(engine, i),
         }
         power[name] = _short(dbm(c["power_w"] / lit)) if lit else None
         count = int(c["fades"])
@@ -138,6 +138,24 @@ def summarise(scenario: Scenario, seed: int, engine: Lockstep, outcome: Outcome,
             "real_time_factor": round(outcome.simulated_s / outcome.wall_s, 1),
             "compile_s": round(compile_s, 3),
         },
+    }
+
+
+def _loop(engine: Lockstep, i: int) -> dict[str, Any]:
+    """The fine loop's design at the end of the run, and how often it ran into the mirror's range."""
+    gains = engine.terminals[i].gains
+    figures = gains.figures()
+    tones = zip(gains.tones, figures.tone_rejection_db, strict=True)
+    return {
+        "expected_residual_urad": _short(figures.residual_rad * 1e6),
+        "peak_sensitivity": _short(figures.peak_sensitivity),
+        "gain_margin_db": _short(figures.gain_margin_db),
+        "delay_margin_ms": _short(figures.delay_margin_s * 1e3),
+        "tones": [
+            {"frequency_hz": _short(t.frequency_hz), "rms_urad": _short(t.rms_rad * 1e6), "rejection_db": _short(db)}
+            for t, db in tones
+        ],
+        "saturated_share": engine.saturated_share(i),
     }
 
 

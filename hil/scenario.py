@@ -35,7 +35,7 @@ class KeplerModel(Model):
 
 
 class OrbitModel(Model):
-    """Where a satellite is: one of three ways to say it."""
+    """Where a satellite is, said in one of four ways."""
 
     kepler: KeplerModel | None = None
     tle: tuple[str, str] | None = Field(None, description="the two lines")

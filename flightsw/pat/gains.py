@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flightsw.hal import FRAME_RATE_HZ
 from flightsw.pat import loop_design, tones
-from flightsw.pat.loop_design import Drift, LoopConditions, MirrorDynamics, Tone
+from flightsw.pat.loop_design import Drift, LoopConditions, LoopFigures, MirrorDynamics, Tone
 from flightsw.settings import TrackingSettings
 
 _URAD = 1e-6
@@ -58,6 +58,10 @@ class Gains:
         self._block = round(sample_rate_hz / FRAME_RATE_HZ)
         self._filled = 0
         self._pause = 0
+
+    def figures(self) -> LoopFigures:
+        """What the present design is worth against the disturbance that it knows of."""
+        return loop_design.evaluate(self.parameters, loop_conditions(self._settings, self._rate, self.tones))
 
     def restart(self) -> None:
         """Collect anew: the loop was open in between."""
@@ -113,9 +117,7 @@ class Gains:
         if s.law == "pi":
             strong = [t.frequency_hz for t in self.tones if t.rms_rad > _NOTCH_ABOVE_URAD * _URAD]
             notches = strong[:4]
-        return loop_design.proportional_integral(
-            conditions, slope, presence_w, s.proportional_gain, gain, notches
-        )
+        return loop_design.proportional_integral(conditions, slope, presence_w, s.proportional_gain, gain, notches)
 
 
 def _same(found: list[Tone], known: list[Tone]) -> bool:

@@ -149,6 +149,9 @@ def _overview(axes: Axes, search: Search, small: bool = False) -> None:
     reach = max(reach, float(np.abs(cloud).max(initial=0.0)))
     for detected_s in search.detections_s:
         _believed(axes, search, detected_s, size=8)
+    if search.scans and search.detections_s:
+        x, y = search.mirror[search.around(search.detections_s[-1], FRAME_S, 0.0)][-1]
+        axes.plot(x, y, "x", color=style.INK, markersize=6, markeredgewidth=1.2, label="beam when the answer is read", zorder=6)
     axes.set_xlim(-1.05 * reach, 1.05 * reach)
     axes.set_ylim(-1.05 * reach, 1.05 * reach)
     what = "searches" if search.scans else "waits for light"
@@ -156,9 +159,8 @@ def _overview(axes: Axes, search: Search, small: bool = False) -> None:
 
 
 def _zoom(axes: Axes, search: Search) -> None:
-    """The last detection of the initiator: where the beam was, where the time tag says it was, and the answer."""
+    """The last detection of the initiator: the partner, the answer, and where the time tag says that the beam was."""
     detected_s = search.detections_s[-1]
-    spot = search.spot(detected_s)
     capture = float(search.settings["flight"]["acquisition"]["capture_radius_urad"])
     near = search.mirror[search.during(Mode.SCAN)]
     _path(axes, near, style.ACCENTS[search.index], 0.75, None, search)
@@ -171,12 +173,10 @@ def _zoom(axes: Axes, search: Search) -> None:
     axes.plot(ring[:, 0], ring[:, 1], color=_PARTNER, linewidth=0.8, label="capture radius around the partner")
     tagged = _tagged(search, detected_s)
     _path(axes, tagged, style.INK, 2.4, "backed-up place, by time tag", search)
-    last = search.mirror[search.around(detected_s, _ZOOM_S, 0.0)][-1]
-    axes.plot(*last, "x", color=style.INK, markersize=6, markeredgewidth=1.2, label="mirror when the answer is read", zorder=6)
     _believed(axes, search, detected_s, size=12)
-    shown = np.vstack([tagged, last[None, :], spot[None, :], centre[None, :]])
+    shown = np.vstack([tagged, search.spot(detected_s), centre])
     middle = 0.5 * (shown.min(axis=0) + shown.max(axis=0))
-    reach = max(0.65 * float(np.ptp(shown, axis=0).max()), 2.5 * capture)
+    reach = max(0.6 * float(np.ptp(shown, axis=0).max()), 2.5 * capture)
     axes.set_xlim(middle[0] - reach, middle[0] + reach)
     axes.set_ylim(middle[1] - reach, middle[1] + reach)
     _label(axes, search, f"is answered, {detected_s:.2f} s", small=True)
