@@ -136,25 +136,8 @@ class Lockstep:
         outcome, clock = self.outcome, self.clock
         begin = time.perf_counter()
         for f in range(len(self.world.frames)):
+            self.step_hardware(f)
             slot = f % FRAME_RATE_HZ
-            if slot == 0:
-                for hardware, noise in zip(self.world.hardware, self._noise, strict=True):
-                    hardware.draw_noise(noise)
-            run_frame(
-                f * self._block,
-                self._step_s,
-                self._records,
-                self._parameters,
-                self._states,
-                self.world.frames[f],
-                self._noise_of[slot],
-                self._platform_columns,
-                self._set_points,
-                self._ring,
-                self._samples_of[slot],
-                self._truth_of[slot],
-                self.tally,
-            )
             before, now = clock.now_s, (f + 1) * FRAME_S
             clock.now_s, clock.slot = now, slot
             if self._timeline.next_s <= now:
@@ -174,8 +157,30 @@ class Lockstep:
                 break
         outcome.simulated_s = clock.now_s
         outcome.wall_s = time.perf_counter() - begin
-        outcome.scans = max((terminal.status.scans for terminal in self.terminals), default=0)
+        outcome.scans = max(terminal.status.scans for terminal in self.terminals)
         return outcome
+
+    def step_hardware(self, frame: int) -> None:
+        """Run the hardware and the fine loops of both terminals through one frame."""
+        slot = frame % FRAME_RATE_HZ
+        if slot == 0:
+            for hardware, noise in zip(self.world.hardware, self._noise, strict=True):
+                hardware.draw_noise(noise)
+        run_frame(
+            frame * self._block,
+            self._step_s,
+            self._records,
+            self._parameters,
+            self._states,
+            self.world.frames[frame],
+            self._noise_of[slot],
+            self._platform_columns,
+            self._set_points,
+            self._ring,
+            self._samples_of[slot],
+            self._truth_of[slot],
+            self.tally,
+        )
 
     def _shine(self, frame: int) -> None:
         """The sun on the quad cells."""
