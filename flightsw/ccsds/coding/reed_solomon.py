@@ -26,7 +26,12 @@ _ROOT_STEP = 11
 _BETA_POWERS, _BETA_LOGS = power_tables(alpha_power(_ROOT_STEP))
 
 # [d, i]: logarithm of the i-th power of the inverse of the locator of degree d.
-_INVERSE_LOCATOR_LOGS = (-np.outer(np.arange(CODEWORD_SYMBOLS), np.arange(33)) % CODEWORD_SYMBOLS).astype(np.uint8)
+_INVERSE_LOCATOR_LOGS = (-np.outer(np.arange(256), np.arange(33)) % CODEWORD_SYMBOLS).astype(np.uint8)
+
+# [i, bit, d]: the contribution of that bit of coefficient i to a polynomial's value at the inverse locator of degree d.
+_CHIEN_ROWS = np.ascontiguousarray(
+    _BETA_POWERS[_BETA_LOGS[1 << np.arange(8)][:, None] + _INVERSE_LOCATOR_LOGS.T[:, None, :]]
+)
 
 # Symbols that the parity register takes in at a time: with eight, its shift is a move of whole 64-bit words.
 _STRIDE = 8
@@ -124,6 +129,7 @@ class ReedSolomon:
             np.require(erasures, requirements=["C", "W"]),
             self._parity_table,
             self._syndrome_logs,
+            _CHIEN_ROWS,
             self._to_wire,
             self._from_wire,
             information,
@@ -222,6 +228,7 @@ def _decode(
     erasures: NDArray[np.bool_],
     table: NDArray[np.uint64],
     syndrome_logs: Logarithms,
+    chien_rows: Octets,
     to_wire: Octets,
     from_wire: Octets,
     information: Octets,
@@ -255,7 +262,7 @@ def _decode(
                 continue
             _syndromes(difference, from_wire, syndrome_logs, syndromes)
             found = _error_locator(syndromes, erased, locator)
-            if found < 0 or not _locate(locator, found, sent, degrees):
+            if found < 0 or not _locate(locator, found, sent, chien_rows, degrees):
                 codeword_corrected[row, codeword] = -1
                 failed = True
                 continue
@@ -335,7 +342,7 @@ def _error_locator(syndromes: Octets, erased: int, locator: Octets) -> int:
         discrepancy_log = _BETA_LOGS[discrepancy]
         factor_log = (discrepancy_log - auxiliary_log) % CODEWORD_SYMBOLS
         lengthens = 2 * length <= n + erased
-        before = locator.copy()
+        before = locator.copy() if lengthens else auxiliary
         for i in range(auxiliary_length + 1):
             locator[i + shift] ^= _BETA_POWERS[_BETA_LOGS[auxiliary[i]] + factor_log]
         shift += 1
@@ -345,21 +352,22 @@ def _error_locator(syndromes: Octets, erased: int, locator: Octets) -> int:
             auxiliary_log = discrepancy_log
             shift = 1
             length = n + erased + 1 - length
-    if 2 * length > checks + erased or locator[length] == 0:
-        return -1
-    return length
+    return length if 2 * length <= checks + erased else -1
 
 
 @njit(cache=True, nogil=True)
-def _locate(locator: Octets, found: int, sent: int, degrees: Logarithms) -> bool:
+def _locate(locator: Octets, found: int, sent: int, chien_rows: Octets, degrees: Logarithms) -> bool:
     """Chien search over the symbols that were sent; true if the locator has all its roots among them."""
-    logs = _BETA_LOGS[locator[: found + 1]]
+    values = np.zeros(256, np.uint8)
+    for i in range(found + 1):
+        for bit in range(8):
+            if locator[i] >> bit & 1:
+                row = chien_rows[i, bit]
+                for degree in range(row.size):
+                    values[degree] ^= row[degree]
     roots = 0
     for degree in range(sent):
-        value = 0
-        for i in range(found + 1):
-            value ^= _BETA_POWERS[logs[i] + _INVERSE_LOCATOR_LOGS[degree, i]]
-        if value == 0:
+        if values[degree] == 0:
             degrees[roots] = degree
             roots += 1
             if roots == found:
@@ -382,9 +390,8 @@ def _magnitudes(syndromes: Octets, locator: Octets, degrees: Logarithms, found: 
         evaluator = 0
         derivative = 0
         for i in range(found):
-            log = _INVERSE_LOCATOR_LOGS[degree, i]
-            evaluator ^= _BETA_POWERS[evaluator_logs[i] + log]
-            if i % 2 == 0:
-                derivative ^= _BETA_POWERS[_BETA_LOGS[locator[i + 1]] + log]
+            evaluator ^= _BETA_POWERS[evaluator_logs[i] + _INVERSE_LOCATOR_LOGS[degree, i]]
+        for i in range(0, found, 2):
+            derivative ^= _BETA_POWERS[_BETA_LOGS[locator[i + 1]] + _INVERSE_LOCATOR_LOGS[degree, i]]
         scale = (degree * (1 - first_root) - _BETA_LOGS[derivative]) % CODEWORD_SYMBOLS
         magnitudes[error] = _BETA_POWERS[_BETA_LOGS[evaluator] + scale]

@@ -441,18 +441,14 @@ def _look_around(octets: Octets, llrs: Llrs, due: int, c: Any, inverted: bool) -
     due_errors = _polar_errors(octets, llrs, due, c, inverted)
     if due_errors <= c.check_errors:
         return due_errors, 0, False
-    best, best_slip, best_turned = float(c.check_errors) + 1.0, 0, False
+    best, best_slip, best_turned = due_errors, 0, False
     for slip in range(-c.slip_bits, c.slip_bits + 1):
-        if due + slip < 0:
-            continue
         errors = _polar_errors(octets, llrs, due + slip, c, inverted)
         turned = errors > c.marker_bits - errors
         errors = min(errors, c.marker_bits - errors)
-        if errors < best:
+        if errors <= c.check_errors and errors < best:
             best, best_slip, best_turned = errors, slip, turned
-    if best <= c.check_errors:
-        return best, best_slip, best_turned
-    return due_errors, 0, False
+    return best, best_slip, best_turned
 
 
 @njit(cache=True, nogil=True)
