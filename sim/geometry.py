@@ -66,9 +66,7 @@ class Geometry:
     range_m: NDArray[np.float64]  # from where the light left to where it arrives
     light_time_s: NDArray[np.float64]
     point_ahead: NDArray[np.float64]  # rad (n, 2): cross-elevation, elevation
-    earth_clearance_m: NDArray[
-        np.float64
-    ]  # least height of the ray between the satellites; negative: Earth is in the way
+    earth_clearance_m: NDArray[np.float64]  # least height of the ray between them; negative: Earth is in the way
 
 
 def geometry(own: Orbit, partner: Orbit, t_s: Times, mounting_azimuth_rad: float) -> Geometry:
@@ -152,13 +150,14 @@ def gimbal_axes(position: Vectors, velocity: Vectors, mounting_azimuth_rad: floa
 def apparent_direction(direction: Vectors, velocity: Vectors) -> Vectors:
     """The unit vector (n, 3) under which a moving observer sees light that comes from `direction` (n, 3).
 
-    velocity (n, 3) m/s. Stellar aberration without approximation (Explanatory Supplement to the Astronomical Almanac,
-    3rd edition, 7.2.3). Light that leaves obeys the same formula with the velocity reversed.
+    velocity (n, 3) m/s. Stellar aberration without approximation: the Lorentz transformation of a ray (Einstein 1905,
+    section 7). Light that leaves obeys the same formula with the velocity reversed.
     """
     beta = velocity / SPEED_OF_LIGHT
     along = np.sum(direction * beta, axis=1, keepdims=True)
     root = np.sqrt(1.0 - np.sum(beta * beta, axis=1, keepdims=True))
-    return (root * direction + (1.0 + along / (1.0 + root)) * beta) / (1.0 + along)
+    seen: Vectors = (root * direction + (1.0 + along / (1.0 + root)) * beta) / (1.0 + along)
+    return seen
 
 
 def line_of_sight(azimuth: NDArray[np.float64], elevation: NDArray[np.float64]) -> Vectors:

@@ -5,10 +5,11 @@
 | file: epochs (UTC), position, velocity | km, km/s | position and velocity at any covered time | m, m/s |
 | arrays for `write_oem` | s, m, m/s | file |  |
 
-Each segment is interpolated by its own method and never across its ends (5.2.4): linear, Lagrange on the six
+Each segment is interpolated by its own method and never across its ends (5.2.4.6): linear, Lagrange on the six
 components, or Hermite on positions and velocities together, the degree being the polynomial's. The standard names no
-method for a file that gives none: Lagrange of degree 7, or less in a short segment, is taken. Where useable spans
-overlap, the later segment holds. Accelerations and covariances are checked for their form and not used.
+method for a file that gives none: Lagrange of degree 7, or less in a short segment, is taken. Useable spans may meet
+but not overlap (5.2.4.4); the later one holds where they meet. Comments are taken anywhere, more freely than 7.8.9 has
+it. Accelerations are checked for their form and not used; covariances are passed over.
 
 Only Earth-centred inertial frames and UTC are taken: EME2000, GCRF and ICRF count as one, for they differ by 0.1 urad.
 
@@ -52,10 +53,9 @@ _META_OPTIONAL = (
     "INTERPOLATION",
     "INTERPOLATION_DEGREE",
 )
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _CALENDAR = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?Z?", re.ASCII)
 _ORDINAL = re.compile(r"(\d{4})-(\d{3})T(\d\d):(\d\d):(\d\d)(\.\d+)?Z?", re.ASCII)
-_EXPONENT = str.maketrans("dD", "ee")
 _METHODS: tuple[Method, ...] = ("LINEAR", "LAGRANGE", "HERMITE")
 _HIGHEST_DEGREE = 30
 #: Distances from Earth's centre in km: outside of them a state is in a wrong unit, or not one of Earth's satellites.
@@ -116,10 +116,10 @@ class OemOrbit:
         return position, velocity
 
     def _refuse(self, t_s: float) -> None:
-        spans = " and ".join(
-            f"{_timestamp(s.reference, s.useable_s[0])} to {_timestamp(s.reference, s.useable_s[1])}"
-            for s in self._segments
-        )
+        first, last = self._segments[0], self._segments[-1]
+        spans = f"{_timestamp(first.reference, first.useable_s[0])} to {_timestamp(last.reference, last.useable_s[1])}"
+        if len(self._segments) > 1:
+            spans += f", without the gaps between its {len(self._segments)} segments"
         found = _timestamp(self.epoch, t_s) if abs(t_s) < 1e9 else f"{t_s:g} s from the epoch"
         raise ConfigError(
             f"{self._path}: expected a time within {spans}, found {found}; "
@@ -377,7 +377,7 @@ def _states(lines: _Lines, reference: datetime, span: tuple[float, float]) -> tu
 
 
 def _number(lines: _Lines, word: str) -> float:
-    value = float(word.translate(_EXPONENT)) if _NUMBER.fullmatch(word) else math.inf
+    value = float(word) if _NUMBER.fullmatch(word) else math.inf
     if not abs(value) < _LARGEST:
         raise lines.error("a number in km, km/s or km/s^2", repr(word[:40]), "mind the notation")
     return value
@@ -425,7 +425,7 @@ def _skip_covariance(lines: _Lines) -> None:
 
 
 def _check_sequel(lines: _Lines, before: Segment, after: Segment) -> None:
-    """Raise ConfigError unless a segment carries on the one before: same object, same frame, not earlier."""
+    """Raise ConfigError unless a segment carries on the one before: same object (5.1.3), same frame, later."""
     where = max(lines.number - 1, 1)
     for keyword, was, now in (
         ("OBJECT_ID", before.object_id, after.object_id),
@@ -434,11 +434,10 @@ def _check_sequel(lines: _Lines, before: Segment, after: Segment) -> None:
         if was != now:
             expected = f"{keyword} {was[:40]} as in the segment before"
             raise lines.error(expected, repr(now[:40]), "keep one file for each satellite and frame", where)
-    earlier = (after.reference - before.reference).total_seconds() + after.useable_s[0] - before.useable_s[0]
-    if earlier < 0.0:
-        expected = f"a segment from {_timestamp(before.reference, before.useable_s[0])} on"
-        found = _timestamp(after.reference, after.useable_s[0])
-        raise lines.error(expected, found, "sort the segments by time", where)
+    if (after.reference - before.reference).total_seconds() + after.useable_s[0] < before.useable_s[1]:
+        expected = f"a segment that is useable from {_timestamp(before.reference, before.useable_s[1])} on"
+        found = f"one from {_timestamp(after.reference, after.useable_s[0])}"
+        raise lines.error(expected, found, "sort the segments, or give USEABLE_START_TIME and _STOP_TIME", where)
 
 
 def _interpolate(segment: Segment, t: NDArray[np.float64]) -> tuple[Vectors, Vectors]:

@@ -116,7 +116,7 @@ class TleOrbit:
             found = _SGP4_ERRORS.get(int(code[first]), "a position that is not a number")
             raise ConfigError(
                 f"TLE of satellite {self.satellite}: expected an orbit at {t_s[first]:.3f} s from the epoch, found "
-                f"{found} (SGP4 code {code[first]}); use elements nearer to {self.epoch:%Y-%m-%dT%H:%M:%SZ}"
+                f"{found} (SGP4 code {code[first]}); check the elements, or take some nearer to {self.epoch:%Y-%m-%d}"
             )
         return position * 1e3, velocity * 1e3
 
