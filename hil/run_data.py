@@ -233,7 +233,7 @@ def _terminal(name: str, packets: dict[int, list[_Packets]], truth: Series, rate
     events = tuple(event for _, event in sorted(_events(packets[EVENT.apid])))
     return TerminalData(
         name=name,
-        housekeeping_time_s=housekeeping_us * 1e-6,
+        housekeeping_time_s=np.asarray(housekeeping_us * 1e-6, np.float64),
         housekeeping=housekeeping,
         samples=samples,
         truth=truth,
@@ -270,7 +270,7 @@ def _modes(events: Sequence[Event], end_s: float) -> tuple[Span, ...]:
 
 def _faults(scenario: dict[str, Any], world_events: Sequence[Event], end_s: float) -> tuple[Fault, ...]:
     """Faults of the timeline that began before the end, and times with the Earth in between, as the world reported."""
-    faults = []
+    faults: list[Fault] = []
     for entry in scenario["timeline"]:
         start_s = float(entry["at_s"])
         if entry["fault"] is not None and start_s < end_s:

@@ -19,6 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from flightsw.hal import Record
 from sim.configuration import WorldModel
 from sim.link_budget import photon_energy
 
@@ -60,7 +61,7 @@ class CameraModel(WorldModel):
     def _exposure_fits_in_a_frame(self) -> Self:
         if self.exposure_ms * self.frame_rate_hz > 1e3 * (1.0 + 1e-9):
             raise ValueError(
-                f"expected an exposure_ms of at most {1e3 / self.frame_rate_hz:g}, one frame, found {self.exposure_ms:g}"
+                f"expected an exposure_ms within a frame of {1e3 / self.frame_rate_hz:g}, found {self.exposure_ms:g}"
             )
         return self
 
@@ -74,7 +75,7 @@ def new_exposure(model: CameraModel, sample_rate_hz: float) -> NDArray[np.void]:
 
 
 @njit(cache=True, nogil=True)
-def expose(e: NDArray[np.void], power_w: float, x: float, y: float) -> None:
+def expose(e: Record, power_w: float, x: float, y: float) -> None:
     """One sample of light of `power_w` from the direction x, y (rad) in the field."""
     if e.on == 0:
         return
@@ -100,7 +101,9 @@ def expose(e: NDArray[np.void], power_w: float, x: float, y: float) -> None:
 class Camera:
     """Renders the images of one camera."""
 
-    def __init__(self, model: CameraModel, wavelength_m: float, sample_rate_hz: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self, model: CameraModel, wavelength_m: float, sample_rate_hz: float, rng: np.random.Generator
+    ) -> None:
         self._model = model
         self._rng = rng
         self._electrons_per_w = model.quantum_efficiency / photon_energy(wavelength_m) / sample_rate_hz
@@ -130,8 +133,9 @@ class Camera:
     ) -> NDArray[np.float32]:
         """One image, float32 (pixels, pixels) in electrons.
 
-        light_w: power summed over the exposure's samples; x_rad, y_rad: its centroid in the field; background_w: on each
-        pixel; sun: x, y and radius in rad of a disc outside of which there is no background, or None for an even one.
+        light_w: power summed over the exposure's samples; x_rad, y_rad: its centroid in the field; background_w: on
+        each pixel; sun: x, y and radius in rad of a disc outside of which there is no background, or None for an even
+        one.
         """
         self._rng.standard_normal(out=self._noise, dtype=np.float32)
         centre_x, centre_y, radius = sun if sun else (0.0, 0.0, math.inf)
@@ -183,10 +187,10 @@ def _render(
     if electrons > 0.0:
         # beyond three radii lies less than 2e-8 of a Gaussian spot
         reach = 3.0 * spot
-        left = max(int(math.floor((x - reach) / pixel + half)), 0)
-        right = min(int(math.floor((x + reach) / pixel + half)), size - 1)
-        low = max(int(math.floor((y - reach) / pixel + half)), 0)
-        high = min(int(math.floor((y + reach) / pixel + half)), size - 1)
+        left = max(math.floor((x - reach) / pixel + half), 0)
+        right = min(math.floor((x + reach) / pixel + half), size - 1)
+        low = max(math.floor((y - reach) / pixel + half), 0)
+        high = min(math.floor((y + reach) / pixel + half), size - 1)
         scale = math.sqrt(2.0) / spot
         for row in range(low, high + 1):
             edge = (row - half) * pixel - y

@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
+from flightsw.hal import Record
 from sim.configuration import WorldModel
 
 GIMBAL = np.dtype(
@@ -65,13 +66,13 @@ def new_gimbal(model: GimbalModel, sample_rate_hz: float) -> NDArray[np.void]:
 
 
 @njit(cache=True, nogil=True)
-def step(g: NDArray[np.void]) -> None:
+def step(g: Record) -> None:
     """Move one sample on; the new position is in `g.angle`, the encoder's in `g.reading`."""
     for axis in range(2):
         g.command[axis] += g.command_rate[axis] * g.step_s
         error = g.command[axis] - g.reading[axis]
-        # the speed from which the acceleration limit still stops the slew in the distance left, with a margin
-        fastest = min(g.rate_limit, math.sqrt(1.6 * g.acceleration_limit * abs(error)))
+        # braking at half the limit leaves the servo that takes over near the end a slope that the limit can follow
+        fastest = min(g.rate_limit, math.sqrt(g.acceleration_limit * abs(error)))
         pull = g.stiffness / g.damping * error
         wanted = min(max(pull, -fastest), fastest) + g.command_rate[axis]
         drive = g.damping * (wanted - g.rate[axis])

@@ -100,11 +100,11 @@ class OpticsModel(WorldModel):
 
     def transmission(self, wavelength_nm: float) -> float:
         """Factor on the axial intensity between the laser and free space."""
-        return 10.0 ** (-self.transmit_loss_db / 10.0) * self.strehl(wavelength_nm)
+        return float(10.0 ** (-self.transmit_loss_db / 10.0)) * self.strehl(wavelength_nm)
 
     def reception(self) -> float:
         """Factor between the light in the aperture and the light before the splitters."""
-        return 10.0 ** (-self.receive_loss_db / 10.0)
+        return float(10.0 ** (-self.receive_loss_db / 10.0))
 
 
 def emitted_intensity(laser: LaserModel, optics: OpticsModel, beacon: bool = False) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.linalg import expm
 
+from flightsw.hal import Record
 from sim.configuration import WorldModel
 
 DELAY = 8
@@ -66,7 +67,7 @@ def new_mirror(model: MirrorModel, sample_rate_hz: float) -> NDArray[np.void]:
 
 
 @njit(cache=True, nogil=True)
-def step(m: NDArray[np.void], command_x: float, command_y: float) -> None:
+def step(m: Record, command_x: float, command_y: float) -> None:
     """Take one command, in rad, and move one sample on; the new position is in `m.angle`."""
     for axis in range(2):
         command = command_x if axis == 0 else command_y

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from flightsw.hal import Record
 from sim.link_budget import LaserModel, OpticsModel, emitted_intensity
 
 OPTICS = np.dtype(
@@ -54,7 +55,7 @@ def new_optics(laser: LaserModel, optics: OpticsModel, partner: LaserModel) -> N
 
 
 @njit(cache=True, nogil=True)
-def emit(o: NDArray[np.void], line_x: float, line_y: float, lead_x: float, lead_y: float) -> tuple[float, float]:
+def emit(o: Record, line_x: float, line_y: float, lead_x: float, lead_y: float) -> tuple[float, float]:
     """Intensity in W/sr toward the partner, signal and beacon.
 
     line_x, line_y: where the partner appears relative to the receive axis, in rad; lead_x, lead_y: the true point-ahead

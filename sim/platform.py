@@ -11,6 +11,7 @@ Validated against: the variance and the spectrum of each section in closed form;
 band values of Micius.
 """
 
+import itertools
 import math
 from typing import Literal
 
@@ -21,6 +22,7 @@ from pydantic import Field, field_validator
 from scipy.optimize import nnls
 
 from flightsw.errors import ConfigError
+from flightsw.hal import Record
 from sim.configuration import WorldModel
 
 SECTIONS = 16
@@ -73,7 +75,7 @@ class PlatformModel(WorldModel):
     def _rising_table(cls, spectrum: object) -> object:
         if isinstance(spectrum, list):
             frequency = [row[0] for row in spectrum]
-            if len(spectrum) < 2 or frequency[0] <= 0 or any(b <= a for a, b in zip(frequency, frequency[1:], strict=False)):
+            if len(spectrum) < 2 or frequency[0] <= 0 or any(b <= a for a, b in itertools.pairwise(frequency)):
                 raise ValueError("expected at least two rows [frequency_hz, urad2_hz] with rising frequencies above 0")
             if min(row[1] for row in spectrum) <= 0:
                 raise ValueError("expected spectral densities above 0 urad2_hz")
@@ -136,9 +138,7 @@ def _fit_table(table: list[tuple[float, float]]) -> list[Section]:
     frequency = np.union1d(np.geomspace(points[0, 0], points[-1, 0], 200), points[:, 0])
     wanted = np.exp(np.interp(np.log(frequency), np.log(points[:, 0]), np.log(points[:, 1])))
     centres = np.geomspace(points[0, 0] / 3.0, points[-1, 0] * 1.5, 60)
-    basis = [
-        Section(frequency_hz=f, variance_rad2=1.0, damping=d) for d in (None, 1.0, 0.2, 0.05) for f in centres
-    ]
+    basis = [Section(frequency_hz=f, variance_rad2=1.0, damping=d) for d in (None, 1.0, 0.2, 0.05) for f in centres]
     shares = np.array([section.density(frequency) for section in basis]).T / wanted[:, None]
     peaks = shares.max(axis=0)
     shares /= peaks  # now a weight is the largest part of the table that its section makes up anywhere
@@ -225,7 +225,7 @@ def _step_covariance(section: Section, transition: NDArray[np.float64], step_s: 
 
 
 @njit(cache=True, nogil=True)
-def step(p: NDArray[np.void], noise: NDArray[np.float64]) -> tuple[float, float]:
+def step(p: Record, noise: NDArray[np.float64]) -> tuple[float, float]:
     """Move one sample on; return the boresight error x, y in rad. `noise`: standard normal, float64 (columns,)."""
     x = 0.0
     y = 0.0

@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
+from flightsw.hal import Record
 from sim.configuration import WorldModel
 from sim.link_budget import photon_energy
 
@@ -55,7 +56,7 @@ def new_quad_cell(model: QuadCellModel, sample_rate_hz: float, wavelength_m: flo
 
 @njit(cache=True, nogil=True)
 def read(
-    q: NDArray[np.void], x: float, y: float, power_w: float, noise: NDArray[np.float64], first: int
+    q: Record, x: float, y: float, power_w: float, noise: NDArray[np.float64], first: int
 ) -> tuple[float, float, float]:
     """One sample: normalised signals of both axes and the light in W, from a spot at x, y (rad) of `power_w`.
 
@@ -86,7 +87,7 @@ def read(
 
 
 def noise_equivalent_angle(spot_radius: float, electrons: float, read_noise: float) -> float:
-    """Noise-equivalent angle per axis, in the unit of `spot_radius`, for `electrons` in all and `read_noise` a quadrant.
+    """Noise-equivalent angle per axis in the unit of `spot_radius`; `electrons` in all, `read_noise` a quadrant.
 
     sqrt(pi / 8) w sqrt(S + 4 sigma_n^2) / S, valid for a spot near the centre.
     """

@@ -2,8 +2,8 @@
 
 The background is estimated in blocks, so a gradient across the field does no harm, and the noise follows from it:
 variance = read noise^2 + level. A pixel above the threshold, which follows from the wanted rate of false alarms of a
-whole image, is a detection if the pixels in a ring around it are dark: an extended source (the sun's limb) lights the ring too
-and is refused.
+whole image, is a detection if the pixels in a ring around it are dark: an extended source (the sun's limb) lights the
+ring too and is refused.
 
 The centroid is taken over the pixels near the peak, less the background; its error is about w / (2 SNR).
 """
@@ -138,9 +138,7 @@ def _is_extended(
 
 
 @njit(cache=True, nogil=True)
-def _block_level(
-    image: NDArray[np.float32], mask: NDArray[np.bool_], top: int, left: int, read_noise: float
-) -> float:
+def _block_level(image: NDArray[np.float32], mask: NDArray[np.bool_], top: int, left: int, read_noise: float) -> float:
     """Mean of a block without its bright pixels: clipped three times, so a spot does not raise it."""
     limit = math.inf
     mean = 0.0

@@ -25,6 +25,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from flightsw.hal import Record
+
 MODES = 8  #: disturbance modes per axis, at most
 NOTCHES = 4  #: notch filters per axis, at most
 DELAY = 8  #: samples of loop delay, at most
@@ -64,12 +66,12 @@ STATE = np.dtype(
     [
         ("closed", "i8"),
         ("mode", "f8", (2, MODES, 2)),
-        ("mirror", "f8", (2, 2)),  # modelled angle and rate (per sample) of each axis
+        ("mirror", "f8", (2, 2)),  # modelled angle and rate over the resonance (rad) of each axis
         ("sent", "f8", (2, DELAY)),  # commands, newest first
         ("integral", "f8", (2,)),
         ("notch", "f8", (2, NOTCHES, 2)),
         ("samples", "i8"),
-        ("saturated", "i8"),  # samples with a clamped command
+        ("saturated", "i8"),  # samples with a clamped command or integral
         ("invalid", "i8"),  # samples with a reading that is not a number
     ]
 )
@@ -82,8 +84,8 @@ def new_state() -> NDArray[np.void]:
 
 @njit(cache=True, nogil=True)
 def step(
-    p: NDArray[np.void],
-    s: NDArray[np.void],
+    p: Record,
+    s: Record,
     signal_x: float,
     signal_y: float,
     power_w: float,
@@ -131,8 +133,9 @@ def step(
                     delayed[0] = p.notch[i, 1] * filtered - p.notch[i, 3] * out + delayed[1]
                     delayed[1] = p.notch[i, 2] * filtered - p.notch[i, 4] * out
                     filtered = out
-                s.integral[axis] += p.integral * filtered
-                s.integral[axis] = min(max(s.integral[axis], -p.limit_rad), p.limit_rad)
+                total = s.integral[axis] + p.integral * filtered
+                s.integral[axis] = min(max(total, -p.limit_rad), p.limit_rad)
+                saturated = saturated or s.integral[axis] != total
                 command = s.integral[axis] + p.proportional * filtered
         else:
             command = -p.feed_mirror[0] * mirror[0] - p.feed_mirror[1] * mirror[1]
@@ -172,9 +175,7 @@ def step(
 
 
 @njit(cache=True, nogil=True)
-def summarise(
-    block: NDArray[np.void], presence_w: float
-) -> tuple[float, float, float, float, float, float, bool]:
+def summarise(block: NDArray[np.void], presence_w: float) -> tuple[float, float, float, float, float, float, bool]:
     """A block of `hal.SAMPLE` in numbers.
 
     Returns the share of samples with light, the rms error of those on x and y (rad), the mean mirror command on x and y
@@ -206,9 +207,10 @@ def summarise(
 
 
 def load(p: NDArray[np.void], s: NDArray[np.void], new: NDArray[np.void]) -> None:
-    """Put `new` parameters in the place of `p`, records of `PARAMETERS`, and keep what still holds of the state `s`.
+    """Put `new` parameters in the place of `p`, and keep what still holds of the state `s`.
 
-    A mode that moves otherwise than before starts from rest; notches start from rest; all else goes on.
+    All three are arrays of shape (). A mode that moves otherwise than before starts from rest; notches start from rest;
+    all else goes on.
     """
     changed = np.any(p["transition"] != new["transition"], axis=1)
     s["mode"][:, changed, :] = 0.0

@@ -1,7 +1,7 @@
 """The fine loop's gains over time: designed from the settings, and again when tones were identified.
 
-The disturbance is rebuilt from the loop's own samples. The first two seconds of tracking give the tones; every ten
-seconds they are looked for anew.
+The disturbance is rebuilt from the loop's own samples. The first seconds of tracking give the tones; ten seconds later
+they are looked for anew, and so on.
 """
 
 import math
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from flightsw.hal import FRAME_RATE_HZ
 from flightsw.pat import loop_design, tones
+from flightsw.pat.fine_loop import NOTCHES
 from flightsw.pat.loop_design import Drift, LoopConditions, LoopFigures, MirrorDynamics, Tone
 from flightsw.settings import TrackingSettings
 
@@ -18,7 +19,6 @@ _URAD = 1e-6
 _COLLECT_S = 2.5
 _PAUSE_S = 10.0
 _SAME_HZ = 0.2  # closer than this, it is the tone that is known
-_NOTCH_ABOVE_URAD = 0.2  # weaker tones cost more phase than they are worth
 
 
 def loop_conditions(settings: TrackingSettings, sample_rate_hz: float, lines: list[Tone]) -> LoopConditions:
@@ -113,11 +113,25 @@ class Gains:
             gain = float(best["integral"])
         else:
             gain = s.integrator_gain
+
+        def notched(frequencies: list[float]) -> NDArray[np.void]:
+            return loop_design.proportional_integral(
+                conditions, slope, presence_w, s.proportional_gain, gain, frequencies
+            )
+
         notches: list[float] = []
         if s.law == "pi":
-            strong = [t.frequency_hz for t in self.tones if t.rms_rad > _NOTCH_ABOVE_URAD * _URAD]
-            notches = strong[:4]
-        return loop_design.proportional_integral(conditions, slope, presence_w, s.proportional_gain, gain, notches)
+            # A notch passes its tone on untouched and costs phase below it: it pays where the loop would amplify the
+            # tone, and ruins the loop where it would reject it.
+            least = loop_design.evaluate(notched(notches), conditions).residual_rad
+            for tone in self.tones:
+                tried = [*notches, tone.frequency_hz]
+                if len(tried) > NOTCHES:
+                    break
+                figures = loop_design.evaluate(notched(tried), conditions)
+                if figures.stable and figures.residual_rad < least:
+                    notches, least = tried, figures.residual_rad
+        return notched(notches)
 
 
 def _same(found: list[Tone], known: list[Tone]) -> bool:

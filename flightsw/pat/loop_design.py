@@ -22,10 +22,12 @@ from scipy.linalg import expm, solve_discrete_are
 from flightsw.errors import ConfigError
 from flightsw.pat.fine_loop import DELAY, MODES, NOTCHES, PARAMETERS, Law
 
-# Weight of the command's distance from the disturbance, relative to the residual's: it keeps the mirror's inversion from
-# ringing at the Nyquist frequency and costs less than 0.1 % of the residual.
-_COMMAND_WEIGHT = 1e-2
+# Weight of the command's distance from what the disturbance will be, relative to the residual's. It costs an ideal
+# mirror nothing; it keeps the inversion of a real one from ringing near the Nyquist frequency, where it has no delay
+# to spare.
+_COMMAND_WEIGHT = 0.3
 _GRID = 4000
+_DELAY_STEP = 0.02  # samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,8 @@ def best_integrator(conditions: LoopConditions, slope_rad: float, presence_w: fl
     """The pure integrator that leaves the least residual."""
 
     def residual(gain: float) -> float:
-        figures = evaluate(integrator(conditions, slope_rad, presence_w, gain), conditions)
-        return figures.residual_rad if figures.stable else math.inf
+        p = integrator(conditions, slope_rad, presence_w, gain)
+        return _residual(p, conditions) if _spectral_radius(p, _mirror_space(p)) < 1.0 else math.inf
 
     coarse = min(np.geomspace(0.005, 1.0, 40), key=residual)
     fine = min(np.linspace(0.85 * coarse, 1.15 * coarse, 31), key=residual)
@@ -132,7 +134,8 @@ def lqg(conditions: LoopConditions, slope_rad: float, presence_w: float) -> NDAr
     p = _plant(conditions, slope_rad, presence_w)
     p["law"] = Law.LQG
     p["modes"] = count
-    blocks = [_mode(mode, conditions.sample_rate_hz) for mode in [*conditions.drifts, *conditions.tones]]
+    disturbances: list[Drift | Tone] = [*conditions.drifts, *conditions.tones]
+    blocks = [_mode(mode, conditions.sample_rate_hz) for mode in disturbances]
     n = 2 * count
     transition = np.zeros((n, n))
     process = np.zeros((n, n))
@@ -200,9 +203,7 @@ def _kalman(
     return gain
 
 
-def _feedback(
-    p: NDArray[np.void], transition: NDArray[np.float64], output: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _feedback(p: NDArray[np.void], transition: NDArray[np.float64], output: NDArray[np.float64]) -> NDArray[np.float64]:
     """Gain over (disturbance modes, mirror, commands under way): command = -gain @ state."""
     modes = transition.shape[0]
     under_way = int(p["delay"]) - 1
@@ -221,62 +222,86 @@ def _feedback(
     residual = np.zeros((1, size))
     residual[0, :modes] = output
     residual[0, modes] = -1.0
-    disturbance = np.zeros((1, size))
-    disturbance[0, :modes] = output
-    state_cost = residual.T @ residual + _COMMAND_WEIGHT * disturbance.T @ disturbance + 1e-12 * np.eye(size)
+    ahead = np.zeros((1, size))
+    ahead[0, :modes] = output @ np.linalg.matrix_power(transition, int(p["delay"]))
+    state_cost = residual.T @ residual + _COMMAND_WEIGHT * ahead.T @ ahead + 1e-12 * np.eye(size)
     command_cost = np.array([[_COMMAND_WEIGHT]])
-    cross = -_COMMAND_WEIGHT * disturbance.T
+    cross = -_COMMAND_WEIGHT * ahead.T
     cost = solve_discrete_are(a, b, state_cost, command_cost, s=cross)
     gain: NDArray[np.float64] = np.linalg.solve(command_cost + b.T @ cost @ b, b.T @ cost @ a + cross.T)[0]
     return gain
 
 
 def evaluate(p: NDArray[np.void], conditions: LoopConditions) -> LoopFigures:
-    """Residual, margins and rejection of a design under the conditions, from its frequency response.
-
-    The disturbance spectrum is the sampled one, folded about the Nyquist frequency.
-    """
+    """Residual, margins and rejection of a design under the conditions, from its frequency response and its poles."""
     rate = conditions.sample_rate_hz
-    frequency = np.geomspace(1e-4, rate / 2.0, _GRID)
+    frequency = _frequencies(rate)
     loop = loop_gain(p, frequency, rate)
-    sensitivity = 1.0 / (1.0 + loop)
-    density = np.full(_GRID, 0.0)
+    return LoopFigures(
+        residual_rad=_residual(p, conditions),
+        peak_sensitivity=float(np.max(np.abs(1.0 / (1.0 + loop)))),
+        gain_margin_db=_gain_margin(loop),
+        delay_margin_s=_delay_margin(p, conditions, frequency, loop),
+        stable=_spectral_radius(p, _mirror_space(p)) < 1.0,
+        tone_rejection_db=tuple(20.0 * math.log10(r) for r in _rejection(p, conditions)),
+    )
+
+
+def _frequencies(sample_rate_hz: float) -> NDArray[np.float64]:
+    return np.geomspace(1e-4, sample_rate_hz / 2.0, _GRID)
+
+
+def _residual(p: NDArray[np.void], conditions: LoopConditions) -> float:
+    """Rms error in rad. The disturbance spectrum is the sampled one, folded about the Nyquist frequency."""
+    rate = conditions.sample_rate_hz
+    frequency = _frequencies(rate)
+    sensitivity = 1.0 / (1.0 + loop_gain(p, frequency, rate))
+    density = np.zeros(_GRID)
     for drift in conditions.drifts:
         pole = math.exp(-2.0 * math.pi * drift.corner_hz / rate)
         z = np.exp(2j * math.pi * frequency / rate)
         density += drift.rms_rad**2 * (1.0 - pole**2) / np.abs(1.0 - pole / z) ** 2 * 2.0 / rate
     noise = conditions.noise_rad**2 * 2.0 / rate
     variance = np.trapezoid(density * np.abs(sensitivity) ** 2 + noise * np.abs(1.0 - sensitivity) ** 2, frequency)
-    rejection = [float(abs(1.0 / (1.0 + loop_gain(p, np.array([t.frequency_hz]), rate)[0]))) for t in conditions.tones]
-    variance += sum((t.rms_rad * r) ** 2 for t, r in zip(conditions.tones, rejection, strict=True))
-    gain_margin, delay_margin = _margins(frequency, loop)
-    return LoopFigures(
-        residual_rad=math.sqrt(variance),
-        peak_sensitivity=float(np.max(np.abs(sensitivity))),
-        gain_margin_db=gain_margin,
-        delay_margin_s=delay_margin,
-        stable=_spectral_radius(p) < 1.0,
-        tone_rejection_db=tuple(20.0 * math.log10(r) for r in rejection),
-    )
+    variance += sum((t.rms_rad * r) ** 2 for t, r in zip(conditions.tones, _rejection(p, conditions), strict=True))
+    return math.sqrt(variance)
 
 
-def _margins(frequency: NDArray[np.float64], loop: NDArray[np.complex128]) -> tuple[float, float]:
-    """Gain margin in dB and delay margin in s: the least of all crossings."""
+def _rejection(p: NDArray[np.void], conditions: LoopConditions) -> list[float]:
+    """Part that is left of each tone."""
+    frequency = np.array([tone.frequency_hz for tone in conditions.tones])
+    return [float(abs(1.0 / (1.0 + gain))) for gain in loop_gain(p, frequency, conditions.sample_rate_hz)]
+
+
+def _gain_margin(loop: NDArray[np.complex128]) -> float:
+    """In dB, the least of all crossings of the negative real axis from which a larger gain reaches -1."""
     phase = np.unwrap(np.angle(loop))
     magnitude = np.abs(loop)
-    # crossings of the negative real axis from which a larger gain reaches -1
     turns = np.floor((phase + math.pi) / (2.0 * math.pi))
-    crossing = np.flatnonzero(np.diff(turns) != 0)
-    below = [magnitude[i] for i in crossing if magnitude[i] < 1.0]
-    gain_margin = -20.0 * math.log10(max(below)) if below else math.inf
-    unity = np.flatnonzero(np.diff(np.sign(magnitude - 1.0)) != 0)
-    delays = [np.mod(phase[i] + math.pi, 2.0 * math.pi) / (2.0 * math.pi * frequency[i]) for i in unity]
-    return gain_margin, float(min(delays, default=math.inf))
+    i = np.flatnonzero(np.diff(turns) != 0)
+    share = (2.0 * math.pi * np.maximum(turns[i], turns[i + 1]) - math.pi - phase[i]) / (phase[i + 1] - phase[i])
+    crossing = magnitude[i] + share * (magnitude[i + 1] - magnitude[i])
+    return -20.0 * math.log10(max(crossing[crossing < 1.0])) if np.any(crossing < 1.0) else math.inf
 
 
-def loop_gain(
-    p: NDArray[np.void], frequency_hz: NDArray[np.float64], sample_rate_hz: float
-) -> NDArray[np.complex128]:
+def _delay_margin(
+    p: NDArray[np.void], conditions: LoopConditions, frequency: NDArray[np.float64], loop: NDArray[np.complex128]
+) -> float:
+    """Least extra delay in s that makes the loop unstable.
+
+    Up to two samples it is tried out: a loop with much gain near the Nyquist frequency, as the LQG's, does not survive
+    a fraction of a sample, and the crossings do not show it. Beyond, it is the least phase margin over its frequency.
+    """
+    for step in range(round(2.0 / _DELAY_STEP) + 1):
+        late = step * _DELAY_STEP
+        if _spectral_radius(p, _late_mirror_space(p, conditions, late)) >= 1.0:
+            return max(late - 0.5 * _DELAY_STEP, 0.0) / conditions.sample_rate_hz
+    unity = np.flatnonzero(np.diff(np.sign(np.abs(loop) - 1.0)) != 0)
+    margins = np.mod(np.angle(loop[unity]) + math.pi, 2.0 * math.pi) / (2.0 * math.pi * frequency[unity])
+    return float(np.min(margins, initial=math.inf))
+
+
+def loop_gain(p: NDArray[np.void], frequency_hz: NDArray[np.float64], sample_rate_hz: float) -> NDArray[np.complex128]:
     """Gain from the measured error through controller and mirror back to the error, complex (frequencies,)."""
     z = np.exp(2j * math.pi * frequency_hz / sample_rate_hz)
     a, b, c = _mirror_space(p)
@@ -292,7 +317,7 @@ def _respond(
     z: NDArray[np.complex128],
 ) -> NDArray[np.complex128]:
     solved = np.linalg.solve(z[:, None, None] * np.eye(a.shape[0]) - a, np.broadcast_to(b, (len(z), *b.shape)))
-    response: NDArray[np.complex128] = (c @ solved + d)[:, 0, 0]
+    response: NDArray[np.complex128] = np.asarray(c @ solved + d, np.complex128)[:, 0, 0]
     return response
 
 
@@ -311,6 +336,27 @@ def _mirror_space(p: NDArray[np.void]) -> tuple[NDArray[np.float64], NDArray[np.
         b[:2, 0] = p["mirror_input"]
     c = np.zeros((1, size))
     c[0, 0] = 1.0
+    return a, b, c
+
+
+def _late_mirror_space(
+    p: NDArray[np.void], conditions: LoopConditions, late: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """As `_mirror_space`, the drive coming `late` samples later, so that it changes within a sample."""
+    whole = int(late)
+    later = p.copy()
+    later["delay"] += whole + 1
+    a, b, c = _mirror_space(later)
+    if conditions.mirror.resonance_hz is None:
+        new = p["mirror_input"] * (1.0 - (late - whole))
+    else:
+        remaining_hz = conditions.sample_rate_hz / (1.0 - (late - whole))
+        new = _held(conditions.mirror.resonance_hz, conditions.mirror.damping, remaining_hz)[:2, 2]
+    a[:2, -1] -= new
+    if a.shape[0] > 3:
+        a[:2, -2] += new
+    else:
+        b[:2, 0] += new
     return a, b, c
 
 
@@ -353,9 +399,11 @@ def _controller_space(
     return a, b, c, d
 
 
-def _spectral_radius(p: NDArray[np.void]) -> float:
-    """Largest pole of the closed loop."""
+def _spectral_radius(
+    p: NDArray[np.void], mirror: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+) -> float:
+    """Largest pole of the loop closed around a mirror."""
     ca, cb, cc, cd = _controller_space(p)
-    ma, mb, mc = _mirror_space(p)
+    ma, mb, mc = mirror
     closed = np.block([[ca, -cb @ mc], [mb @ cc, ma - mb @ cd @ mc]])
     return float(np.max(np.abs(np.linalg.eigvals(closed))))

@@ -102,22 +102,18 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
     def initiates(s: Situation) -> bool:
         return scans and s.role == Role.INITIATOR
 
-    safe = [
-        Transition(m, Mode.SAFE, guard, reason)
-        for m in Mode
-        if m != Mode.SAFE
-        for guard, reason in (
-            (lambda s: s.command == Command.SAFE, "commanded"),
-            (lambda s: s.invalid_frames >= _INVALID_FRAMES, "a sensor reads no number"),
-            (lambda s: s.out_of_range, "the mirror was asked beyond its range"),
-        )
+    dangers: list[tuple[Callable[[Situation], bool], str]] = [
+        (lambda s: s.command == Command.SAFE, "commanded"),
+        (lambda s: s.invalid_frames >= _INVALID_FRAMES, "a sensor reads no number"),
+        (lambda s: s.out_of_range, "the mirror was asked beyond its range"),
     ]
+    safe = [Transition(m, Mode.SAFE, guard, reason) for m in Mode if m != Mode.SAFE for guard, reason in dangers]
     standby = [
         Transition(m, Mode.STANDBY, lambda s: s.command == Command.STANDBY, "commanded")
         for m in Mode
         if m != Mode.STANDBY
     ]
-    lost = [
+    lost: list[tuple[Mode, Callable[[Situation], bool], str]] = [
         (Mode.REACQUIRE, lambda s: s.learnt, "with the learnt bias"),
         (Mode.SCAN, initiates, "to search again"),
         (Mode.STARE, lambda s: not initiates(s), "to search again"),
@@ -125,10 +121,11 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
 
     def when(source: Mode, guard: Callable[[Situation], bool], reason: str) -> list[Transition]:
         """Rows from `source` to wherever a lost partner is looked for."""
-        return [
-            Transition(source, target, lambda s, g=guard, o=outlet: g(s) and o(s), f"{reason}, {purpose}")
-            for target, outlet, purpose in lost
-        ]
+
+        def both(outlet: Callable[[Situation], bool]) -> Callable[[Situation], bool]:
+            return lambda s: guard(s) and outlet(s)
+
+        return [Transition(source, target, both(outlet), f"{reason}, {purpose}") for target, outlet, purpose in lost]
 
     return [
         *safe,
@@ -162,10 +159,10 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
         ),
         *when(Mode.FINE_TRACK, lambda s: s.mode_s > h.fine_timeout_s and s.dark_s > 0.0, "did not settle in time"),
         Transition(Mode.COMM, Mode.COARSE_TRACK, _slipped, "light in the field but not on the quad cell"),
-        Transition(Mode.COMM, Mode.REACQUIRE, lambda s: s.dark_s > h.dropout_hold_s, "dark longer than is held through"),
         Transition(
-            Mode.REACQUIRE, Mode.FINE_TRACK, lambda s: s.lit_frames >= h.lit_frames, "light on the quad cell"
+            Mode.COMM, Mode.REACQUIRE, lambda s: s.dark_s > h.dropout_hold_s, "dark longer than is held through"
         ),
+        Transition(Mode.REACQUIRE, Mode.FINE_TRACK, lambda s: s.lit_frames >= h.lit_frames, "light on the quad cell"),
         Transition(Mode.REACQUIRE, Mode.COARSE_TRACK, lambda s: s.seen, "light in the field"),
         Transition(
             Mode.REACQUIRE,

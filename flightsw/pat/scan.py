@@ -3,7 +3,7 @@
 A pattern maps the time since the scan began to a point on the sky around the expected line of sight. It can be asked
 for any time, so the place where the beam was one round trip ago is one call away.
 
-Spiral: Archimedean, pitch D, drawn at constant linear speed v: t = s / v, s = D/(4 pi) (phi sqrt(1 + phi^2) + asinh phi).
+Spiral: Archimedean, pitch D, at constant linear speed v: t = s / v, s = D/(4 pi) (phi sqrt(1 + phi^2) + asinh phi).
 Step-stare: hexagonal cells, nearest first, each held for a dwell time. Raster: rows, boustrophedon.
 
 Source of the miss probability under jitter: `docs/acquisition.md`, derived from independent errors on each track.
@@ -136,18 +136,21 @@ def hexagonal(radius: float, spacing: float, dwell_s: float) -> StepStare:
 def _hexagon_reaches(cells: NDArray[np.float64], spacing: float, radius: float) -> NDArray[np.bool_]:
     """Which hexagons come nearer to the centre than `radius`."""
     normal = np.array([[math.cos(a), math.sin(a)] for a in np.arange(6) * math.pi / 3.0])
-    corner = np.array([[math.cos(a), math.sin(a)] for a in (np.arange(6) + 0.5) * math.pi / 3.0]) * spacing / math.sqrt(3.0)
+    corner = (
+        np.array([[math.cos(a), math.sin(a)] for a in (np.arange(6) + 0.5) * math.pi / 3.0]) * spacing / math.sqrt(3.0)
+    )
     inside = np.all(-cells @ normal.T <= 0.5 * spacing + 1e-15, axis=1)
     corners = cells[:, None, :] + corner
     edge = np.roll(corners, -1, axis=1) - corners
     along = np.clip(-np.sum(corners * edge, axis=2) / np.sum(edge**2, axis=2), 0.0, 1.0)
     nearest = np.min(np.linalg.norm(corners + along[:, :, None] * edge, axis=2), axis=1)
-    return inside | (nearest < radius)
+    reaches: NDArray[np.bool_] = inside | (nearest < radius)
+    return reaches
 
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """Rows of a square of half-width `radius`, `pitch` apart (rad), back and forth from one corner, at `speed` (rad/s)."""
+    """Rows of a square of half-width `radius`, `pitch` apart (rad), back and forth at `speed` (rad/s)."""
 
     radius: float
     pitch: float
@@ -183,8 +186,8 @@ class Raster:
 def miss_probability(pitch: float, capture_radius: float, jitter: float) -> float:
     """Probability that a spiral passes a target without touching it, all three in one unit.
 
-    jitter: rms per axis, independent from track to track. P = 1/D integral over u in +-D/2 of the product over tracks k of
-    (1 - Pr(|u + k D + j| < R_c)), j normal: the tracks are straight on the scale of a pitch.
+    jitter: rms per axis, independent from track to track. P = 1/D integral over u in +-D/2 of the product over tracks k
+    of (1 - Pr(|u + k D + j| < R_c)), j normal: the tracks are straight on the scale of a pitch.
     """
     offsets = (np.arange(2000) + 0.5) / 2000 * pitch - 0.5 * pitch
     if jitter == 0.0:
@@ -203,13 +206,13 @@ def miss_probability(pitch: float, capture_radius: float, jitter: float) -> floa
 def track_pitch(capture_radius: float, jitter: float, wanted: float) -> float:
     """The widest pitch that touches a target with probability `wanted`, in the unit of `capture_radius` and `jitter`.
 
-    Raises ConfigError when even a tenth of the capture radius is too wide.
+    Never wider than twice the capture radius. Raises ConfigError when even a tenth of the capture radius is too wide.
     """
     narrow, wide = 0.1 * capture_radius, 2.0 * capture_radius
     if miss_probability(narrow, capture_radius, jitter) > 1.0 - wanted:
         raise ConfigError(
-            f"scan: expected a pitch that is touched with probability {wanted:g}, found none above a tenth of the capture "
-            f"radius {capture_radius:.3g} with jitter {jitter:.3g}; widen the beam or ask for less"
+            f"scan: expected a pitch that is touched with probability {wanted:g}, found none above a tenth of the "
+            f"capture radius {capture_radius:.3g} with jitter {jitter:.3g}; widen the beam or ask for less"
         )
     while wide - narrow > 1e-4 * capture_radius:
         middle = 0.5 * (narrow + wide)

@@ -22,7 +22,7 @@ _GATE_POINTS = 9
 class Search:
     """Scans around the expected line of sight, each wider than the one before until the mirror's range is reached.
 
-    Raises ConfigError when the first scan does not fit into the mirror's range, or no pitch meets the wanted probability.
+    Raises ConfigError when the first scan exceeds the mirror's range, or no pitch meets the wanted probability.
     """
 
     def __init__(self, settings: TerminalSettings, sample_rate_hz: float) -> None:

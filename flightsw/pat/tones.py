@@ -13,25 +13,24 @@ from numpy.typing import NDArray
 from flightsw.pat.loop_design import Tone
 
 _SEGMENT_S = 0.8192
-_LOWEST_HZ = 5.0
+_LOWEST_HZ = 30.0  # the loop rejects what is below, and the drift is too steep there for a median of the surroundings
 _HIGHEST_HZ = 1000.0
 _NEIGHBOURS = 24  # bins on each side that the median is taken over
 _LINE = 3  # bins on each side that a Hann window spreads a line over
 _ABOVE = 12.0  # times the median: a segment's bins exceed this by chance less than once in 10^5
 
 
-def disturbance(
-    error: NDArray[np.floating], command: NDArray[np.floating], lag_samples: float
-) -> NDArray[np.float64]:
-    """Disturbance in rad from error and mirror command, both (samples,), the mirror `lag_samples` behind its command."""
+def disturbance(error: NDArray[np.floating], command: NDArray[np.floating], lag_samples: float) -> NDArray[np.float64]:
+    """Disturbance in rad from error and mirror command (samples,), the mirror `lag_samples` behind its command."""
     index = np.arange(len(command)) - lag_samples
-    return np.asarray(error, np.float64) + np.interp(index, np.arange(len(command)), command)
+    moved: NDArray[np.float64] = np.interp(index, np.arange(len(command)), command)
+    return error + moved
 
 
 def identify(axes: NDArray[np.float64], sample_rate_hz: float, at_most: int) -> list[Tone]:
-    """The strongest tones in a disturbance, `axes` float64 (axes, samples) in rad; rms is the mean over the axes.
+    """The strongest tones in a disturbance, `axes` float64 (axes, samples) in rad; rms is per axis.
 
-    Returns none from less than two segments of 0.82 s. Strongest first.
+    Looks from 30 Hz to 1 kHz, at the mean power of the axes. Strongest first; none from less than two segments, 1.64 s.
     """
     segment = 2 * round(_SEGMENT_S * sample_rate_hz / 2)
     count = 2 * axes.shape[1] // segment - 1
@@ -47,9 +46,9 @@ def identify(axes: NDArray[np.float64], sample_rate_hz: float, at_most: int) -> 
     bin_hz = sample_rate_hz / segment
     low, high = int(_LOWEST_HZ / bin_hz), min(int(_HIGHEST_HZ / bin_hz), len(density) - _NEIGHBOURS - 1)
 
-    around = np.lib.stride_tricks.sliding_window_view(density[low - _NEIGHBOURS if low > _NEIGHBOURS else 0 :], 2 * _NEIGHBOURS + 1)
-    floor = np.median(around, axis=1)
     first = max(low, _NEIGHBOURS)
+    around = np.lib.stride_tricks.sliding_window_view(density[first - _NEIGHBOURS :], 2 * _NEIGHBOURS + 1)
+    floor = np.median(around, axis=1)
     bins = np.arange(first, high)
     here = density[bins]
     level = floor[bins - first]

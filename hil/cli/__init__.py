@@ -9,6 +9,7 @@ from flightsw.errors import BeamlockError, DeviceError
 
 _COMMANDS = {
     "run": "one run of a scenario, with a report",
+    "link": "encode, decode or simulate a link by its profile",
     "export": "a run's record as Parquet or CSV",
     "benchmark": "speed, side by side with limits and peers",
 }

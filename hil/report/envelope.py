@@ -10,7 +10,7 @@ Floats = NDArray[np.float32] | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One row a pixel, (columns,): time of its middle in s, least, mean, rms and greatest value; NaN without a number."""
+    """One row a pixel, (columns,): time of its middle in s, least, mean, rms and greatest value; NaN for none."""
 
     time_s: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -24,7 +24,8 @@ def envelope(
 ) -> Envelope:
     """Envelope of the samples with start_s <= time < end_s, `time_s` rising. Values that are not finite do not count.
 
-    The last pixel may hold fewer samples than the others; with fewer samples than columns each gets its own.
+    All pixels hold equally many samples, so some at the end may be left out; with fewer samples than columns each gets
+    its own.
     """
     first, last = np.searchsorted(time_s, (start_s, end_s))
     t, v = time_s[first:last], np.asarray(values[first:last])
@@ -32,6 +33,7 @@ def envelope(
         nothing = np.zeros(0)
         return Envelope(nothing, nothing, nothing, nothing, nothing)
     each = -(-len(t) // columns)
+    t, v = t[: len(t) // each * each], v[: len(t) // each * each]
     starts = np.arange(0, len(t), each)
     ends = np.append(starts[1:], len(t)) - 1
     finite = np.isfinite(v)

@@ -1,4 +1,4 @@
-"""How the true pointing error of both receive axes falls from the width of the search to the residual of the fine loop."""
+"""How the true pointing error of both receive axes falls from the search's width to the fine loop's residual."""
 
 import math
 
@@ -42,17 +42,16 @@ def _panel(axes: Axes, run: RunData, window: Interval, title: str) -> None:
     for terminal, accent in zip(run.terminals, style.ACCENTS, strict=False):
         truth = terminal.truth.values
         radial = 1e6 * np.hypot(truth["error_x"], truth["error_y"])
-        e = envelope(terminal.truth.time_s, radial, *window, columns=700)
-        axes.fill_between(e.time_s, np.maximum(e.low, 1e-3), e.high, color=accent, alpha=0.22, linewidth=0)
-        axes.plot(e.time_s, e.rms, color=accent, linewidth=1.1, label=f"{terminal.name}, rms; shaded: least to greatest")
+        e = envelope(terminal.truth.time_s, radial, *window, columns=600)
+        axes.fill_between(e.time_s, e.rms, e.high, color=accent, alpha=0.25, linewidth=0)
+        axes.plot(
+            e.time_s, e.rms, color=accent, linewidth=1.1, label=f"{terminal.name}, rms; shaded: up to the greatest"
+        )
     axes.set_xlim(window)
     axes.set_ylim(*_limits(run, window))
     style.shade_faults(axes, run)
     for value, text in _marks(run):
-        axes.axhline(value, color=style.MUTED, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
-        axes.text(
-            0.995, value, text, transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=6.8, color=style.MUTED
-        )
+        style.note(axes, value, text)
     style.plain_decades(axes, "y")
     style.mode_strip(axes, run)
     axes.set_xlabel("time since the epoch [s]")
@@ -61,14 +60,14 @@ def _panel(axes: Axes, run: RunData, window: Interval, title: str) -> None:
 
 
 def _limits(run: RunData, window: Interval) -> tuple[float, float]:
-    """Whole decades around what is seen, from 10 nrad on: single samples pass through nought."""
+    """From a tenth of a microradian, below every residual, to above the greatest error that is seen."""
     highest = 10.0
     for terminal in run.terminals:
         truth, time_s = terminal.truth.values, terminal.truth.time_s
         seen = truth[slice(*np.searchsorted(time_s, window))]
         if len(seen):
             highest = max(highest, 1e6 * float(np.nanmax(np.hypot(seen["error_x"], seen["error_y"]))))
-    return 0.03, 1.5 * highest
+    return 0.1, 1.5 * highest
 
 
 def _marks(run: RunData) -> list[tuple[float, str]]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -86,7 +87,9 @@ class Search:
 
     def spot(self, detected_s: float) -> Points:
         """The spot that was believed: in the frame after the detection the mirror is sent there."""
-        return self.mirror[min(int(np.searchsorted(self.time_s, detected_s + 0.5 * FRAME_S)), len(self.mirror) - 1)]
+        at = min(int(np.searchsorted(self.time_s, detected_s + 0.5 * FRAME_S)), len(self.mirror) - 1)
+        place: Points = self.mirror[at]
+        return place
 
 
 def sky(run: RunData) -> Figure | str:
@@ -96,6 +99,8 @@ def sky(run: RunData) -> Figure | str:
         return "Neither terminal searched: there is no scan and no stare in this run."
     searches = [_search(run, i, window[1]) for i in range(len(run.terminals))]
     searches = sorted((s for s in searches if s.spans), key=lambda s: not s.scans)
+    if not searches:
+        return "The record ends before the search."
     figure = style.new_figure(_HEIGHT_IN)
     if not searches[0].scans:
         for place, search in enumerate(searches):
@@ -151,7 +156,16 @@ def _overview(axes: Axes, search: Search, small: bool = False) -> None:
         _believed(axes, search, detected_s, size=8)
     if search.scans and search.detections_s:
         x, y = search.mirror[search.around(search.detections_s[-1], FRAME_S, 0.0)][-1]
-        axes.plot(x, y, "x", color=style.INK, markersize=6, markeredgewidth=1.2, label="beam when the answer is read", zorder=6)
+        axes.plot(
+            x,
+            y,
+            "x",
+            color=style.INK,
+            markersize=6,
+            markeredgewidth=1.2,
+            label="beam when the answer is read",
+            zorder=6,
+        )
     axes.set_xlim(-1.05 * reach, 1.05 * reach)
     axes.set_ylim(-1.05 * reach, 1.05 * reach)
     what = "searches" if search.scans else "waits for light"
@@ -183,7 +197,7 @@ def _zoom(axes: Axes, search: Search) -> None:
 
 
 def _tagged(search: Search, detected_s: float) -> Points:
-    """The path of the beam, (samples, 2), at the times at which it may have passed the partner, by the answer's time tag.
+    """The path of the beam, (samples, 2), at the times at which it may have passed the partner, by the time tag.
 
     Empty where the flight software does not back up.
     """
@@ -229,7 +243,9 @@ def _path(axes: Axes, path: Points, colour: str, width: float, label: str | None
 
 
 def _partner(axes: Axes, cloud: Points) -> None:
-    axes.plot(cloud[:, 0], cloud[:, 1], ".", color=_PARTNER, markersize=2.4, alpha=0.55, label="partner, true", zorder=4)
+    axes.plot(
+        cloud[:, 0], cloud[:, 1], ".", color=_PARTNER, markersize=2.4, alpha=0.55, label="partner, true", zorder=4
+    )
 
 
 def _believed(axes: Axes, search: Search, detected_s: float, size: float) -> None:
@@ -252,8 +268,8 @@ def _label(axes: Axes, search: Search, what: str, small: bool) -> None:
 
 def _legend(figure: Figure, left: float, columns: int) -> None:
     """One legend for all axes, each label once."""
-    handles = {}
+    handles: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles.keys(), loc="lower left", bbox_to_anchor=(left, 0.015), ncols=columns)
+    figure.legend(list(handles.values()), list(handles), loc="lower left", bbox_to_anchor=(left, 0.015), ncols=columns)

@@ -24,7 +24,7 @@ class Spectrum:
 
     @property
     def cumulative_rms(self) -> NDArray[np.float64]:
-        """rms of everything from the lowest frequency up to each one, (n,), in the signal's unit."""
+        """Rms of everything from the lowest frequency up to each one, (n,), in the signal's unit."""
         return np.sqrt(np.cumsum(self.density) * self.step_hz)
 
     def power(self, frequency_hz: float, half_width_hz: float) -> float:
@@ -49,7 +49,7 @@ def welch(signal: NDArray[np.float32] | NDArray[np.float64], rate_hz: float) -> 
 def thinned(spectrum: Spectrum, per_decade: int = 160) -> Spectrum:
     """Bins of equal width on a logarithmic axis, each the mean of its densities, so that areas stay what they are.
 
-    Frequencies that lie farther apart than the bins stay as they are. The result is for drawing: it is not evenly spaced.
+    Frequencies that lie farther apart than the bins stay as they are. The result is for drawing, not evenly spaced.
     """
     which = np.floor(np.log10(spectrum.frequency_hz) * per_decade).astype(np.int64)
     _, starts, counts = np.unique(which, return_index=True, return_counts=True)

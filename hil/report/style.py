@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ MODES = {
 DARK = frozenset({Mode.COMM, Mode.SAFE})
 WIDTH_IN = 10.6
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "font.size": 8.0,
     "font.family": ["DejaVu Sans"],
     "text.color": INK,
@@ -68,13 +69,15 @@ _SETTINGS = {
     "svg.fonttype": "none",
     "path.simplify_threshold": 0.2,
 }
+#: A hundredth of a point is less than any screen shows; matplotlib writes four digits more.
+_LONG_NUMBER = re.compile(r"(\.\d\d)\d+")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @contextmanager
 def applied() -> Iterator[None]:
     """Draw in the report's style while in this context; matplotlib's settings are as before afterwards."""
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(cast(Any, _SETTINGS)):
         yield
 
 
@@ -86,19 +89,26 @@ def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
 def to_svg(figure: Figure, salt: str, title: str) -> str:
     """The figure as an SVG element for HTML: scales with its container, and text is text in the page's own font.
 
-    salt: a name of its own for each figure of a page, so that clip paths of two figures never share an id; title: what a
-    screen reader says.
+    salt: a name of its own for each figure of a page, so that clip paths of two figures never share an id; title: what
+    a screen reader says.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": salt}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(<svg [^>]*?) width="[^"]*" height="[^"]*"|(<svg [^>]*?) height="[^"]*" width="[^"]*"', r"\1\2", svg, count=1)
+    svg = re.sub(r'(<svg [^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r' d="[^"]*"', lambda match: _LONG_NUMBER.sub(r"\1", match[0]), svg)
     svg = svg.replace("'DejaVu Sans'", "var(--font)")
     label = title.replace("&", "&amp;").replace('"', "&quot;")
     return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def number(value: float, digits: int | None = None) -> str:
+    """A number for readers: so many digits behind the point, or as many as it takes, with a true minus sign."""
+    text = f"{value:g}" if digits is None else f"{value:.{digits}f}"
+    return text.replace("-", "−")
 
 
 def power_of_ten(exponent: int) -> str:
@@ -125,6 +135,14 @@ def shade_faults(axes: Axes, run: RunData, terminal: str | None = None) -> None:
     intervals = {(f.start_s, f.end_s) for f in run.faults if terminal in (None, f.terminal)}
     for start_s, end_s in sorted(intervals):
         axes.axvspan(start_s, end_s, color=FAULT, alpha=0.08, linewidth=0, zorder=0)
+
+
+def note(axes: Axes, value: float, text: str) -> None:
+    """A dashed line across the axes at `value`, with a text at its right end."""
+    paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.75}
+    axes.axhline(value, color=MUTED, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
+    transform = axes.get_yaxis_transform()
+    axes.text(0.995, value, text, transform=transform, ha="right", va="center", fontsize=6.8, color=MUTED, bbox=paper)
 
 
 def mode_strip(axes: Axes, run: RunData) -> None:
