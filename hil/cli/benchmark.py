@@ -13,10 +13,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """Measure and print. Returns 0, or 1 if a figure is not met."""
     # one core: the figures are of one, and idle BLAS threads would blur them
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from hil.benchmark import figures
+    from itertools import chain
+
+    from hil import benchmark, coding_benchmark
 
     missed = 0
-    for figure in figures():
+    for figure in chain(benchmark.figures(), coding_benchmark.figures()):
         missed += not figure.met
         print(f"{figure.name}\n    {figure.measured} (wanted {figure.wanted}: {'met' if figure.met else 'missed'})")
         print(f"    beside {figure.peer}: ratio {figure.ratio:.2f}", flush=True)

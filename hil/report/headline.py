@@ -80,9 +80,14 @@ def _tiles(run: RunData) -> list[Tile]:
             "fades",
             _pair([float(fade["count"]) for fade in fades], 0),
             "",
-            f"below {number(fades[0]['below_dbm'])} dBm, longest {longest:.3g} ms",
+            f"below {number(fades[0]['below_dbm'])} dBm, longest {_milliseconds(longest)}",
         ),
-        ("range", f"{link['range_km']:,.0f}".replace(",", " "), "km", f"point-ahead {link['point_ahead_urad']:.2f} µrad"),
+        (
+            "range",
+            f"{link['range_km']:,.0f}".replace(",", " "),
+            "km",
+            f"point-ahead {link['point_ahead_urad']:.2f} µrad",
+        ),
         (
             "speed",
             f"{performance['real_time_factor']:.0f}",
@@ -90,6 +95,10 @@ def _tiles(run: RunData) -> list[Tile]:
             f"{performance['simulated_s']:g} s in {performance['wall_s']:.2f} s",
         ),
     ]
+
+
+def _milliseconds(length_ms: float) -> str:
+    return f"{length_ms:.3g} ms" if length_ms < 1000.0 else f"{1e-3 * length_ms:.3g} s"
 
 
 def _pair(values: Sequence[float | None], digits: int) -> str:

@@ -47,32 +47,33 @@ SECTIONS: tuple[Picture | Tables, ...] = (
     Picture(
         "sky",
         "Search on the sky",
-        "Angles as the gimbal sees them: the origin is the line of sight that the ephemeris product promises. The initiator "
-        "steers its beam along the scan; the responder sees the flash where the partner really is and answers. When that "
-        "answer is read the beam has moved on, so the initiator goes back to where it was a round trip ago: the black "
-        "stretch of its path is as long as the time tag is uncertain.",
+        "Angles as the gimbal sees them: the origin is the line of sight that the ephemeris product promises. The"
+        " initiator steers its beam along the scan; the responder sees the flash where the partner really is and "
+        "answers. When that answer is read the beam has moved on, so the initiator goes back to where it was a "
+        "round trip ago: the black stretch of its path is as long as the time tag is uncertain.",
         sky,
     ),
     Picture(
         "pointing",
         "Pointing error from acquisition to fine tracking",
-        "True angle between receive axis and partner, mirror included, while a scan as well. The band above each figure "
-        "shows the modes of both terminals; red shading is a fault.",
+        "True angle between receive axis and partner, mirror included, while a scan as well. The band above each "
+        "figure shows the modes of both terminals; red shading is a fault.",
         pointing,
     ),
     Picture(
         "spectrum",
         "Residual spectrum in COMM",
-        "Welch average of the true error over the longest undisturbed time in COMM, after the last change of gains. The "
-        "platform's spectrum is that of the error plus the mirror's angle: what a fixed mirror would leave. Tones carry "
-        "their frequency and the change of the power around it. Logarithmic bins keep areas, not the height of lines.",
+        "Welch average of the true error over the longest undisturbed time in COMM, after the last change of "
+        "gains. The platform's spectrum is that of the error plus the mirror's angle: what a fixed mirror would "
+        "leave. Tones carry their frequency and the change of the power around it. Logarithmic bins keep areas, "
+        "not the height of lines.",
         spectra,
     ),
     Picture(
         "histogram",
         "Residual by size",
-        "Radial error over the same time, against the Rayleigh distribution of the same rms. The right side decides how "
-        "often a beam misses.",
+        "Radial error over the same time, against the Rayleigh distribution of the same rms. The right side "
+        "decides how often a beam misses.",
         histogram,
     ),
     Picture(
@@ -85,8 +86,8 @@ SECTIONS: tuple[Picture | Tables, ...] = (
     Picture(
         "stroke",
         "Mirror stroke and gimbal",
-        "Cross-elevation in the darker, elevation in the lighter colour. What the mirror holds for long the gimbal takes over, "
-        "and keeps as learnt pointing bias for a reacquisition.",
+        "Cross-elevation in the darker, elevation in the lighter colour. What the mirror holds for long the "
+        "gimbal takes over, and keeps as learnt pointing bias for a reacquisition.",
         stroke,
     ),
     Tables("budget", "Link budget and tracking", (tables.link_budget, tables.tracking)),
@@ -116,8 +117,8 @@ def page(run: RunData) -> str:
 {headline(run)}
 <nav>{links}</nav>
 {sections}
-<footer>Drawn from record.mcap, events.jsonl and summary.json of this folder. <code>beamlock export</code> turns the record
-into Parquet or CSV.</footer>
+<footer>Drawn from record.mcap, events.jsonl and summary.json of this folder. <code>beamlock export</code> turns the
+record into Parquet or CSV.</footer>
 </main>
 </body>
 </html>

@@ -53,7 +53,15 @@ def tracking(run: RunData) -> str:
     row("residual, elevation [µrad rms]", {n: _value(t["residual_rms_urad"][1], 3) for n, t in figures.items()})
     row("residual, radial [µrad rms]", {n: _value(t["residual_radial_rms_urad"], 3) for n, t in figures.items()})
     row("control law", {n: str(t["law"]) for n, t in figures.items()})
-    row("tones modelled", {n: str(t["tones"]) for n, t in figures.items()})
+    row("tones modelled", {n: str(len(t["loop"]["tones"])) for n, t in figures.items()})
+    row(
+        "residual that the design expects [µrad rms]",
+        {n: _loop(t, "expected_residual_urad", 3) for n, t in figures.items()},
+    )
+    row("peak sensitivity", {n: _loop(t, "peak_sensitivity", 2) for n, t in figures.items()})
+    row("gain margin [dB]", {n: _loop(t, "gain_margin_db", 1) for n, t in figures.items()})
+    row("delay margin [ms]", {n: _loop(t, "delay_margin_ms", 3) for n, t in figures.items()})
+    row("mirror at its range", {n: _percent(t["loop"]["saturated_share"]) for n, t in figures.items()})
     row("time in COMM [s]", {n: _value(t["comm_s"], 2) for n, t in figures.items()})
     row("received power, mean [dBm]", {n: _value(link["received_power_dbm"][n], 2) for n in figures})
     row("fade threshold [dBm]", {n: _value(link["fades"][n]["below_dbm"], 1) for n in figures})
@@ -132,6 +140,10 @@ def _runs(entries: list[tuple[str, Event]]) -> Iterable[list[tuple[str, Event]]]
 def _is_alike(first: tuple[str, Event], second: tuple[str, Event]) -> bool:
     """Same terminal and name; changes of mode all differ."""
     return first[0] == second[0] and first[1].name == second[1].name != "MODE_CHANGE"
+
+
+def _loop(figures: dict[str, Any], key: str, digits: int) -> str:
+    return _value(figures["loop"][key], digits)
 
 
 def _severity(severity: Severity) -> str:

@@ -35,7 +35,7 @@ class Outline(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag not in ("meta", "path", "use", "rect", "br"):
             self.open.append(tag)
-        self.links += [v for k, v in attrs if k in ("src", "href", "xlink:href") and v and not v.startswith("#")]
+        self.links += [v for k, v in attrs if k in ("src", "href", "xlink:href") and v and v[0] != "#"]
 
     def handle_startendtag(self, tag, attrs):
         pass
@@ -53,10 +53,10 @@ def test_the_report_is_one_self_contained_page_with_every_section(folder):
     page = write_report(folder).read_text()
     outline = Outline()
     outline.feed(page)
-    assert outline.headings == [
-        "leo_crosslink", "Search", "Modes", "Pointing error", "Residual spectrum", "Residual distribution",
-        "Received power", "Mirror stroke and gimbal", "Fine loop", "Link budget", "Fades and blockages",
-        "Modes in seconds", "Events",
+    assert [text.strip() for text in outline.headings] == [
+        "leo_crosslink", "Modes", "Search on the sky", "Pointing error from acquisition to fine tracking",
+        "Residual spectrum in COMM", "Residual by size", "Received power", "Mirror stroke and gimbal",
+        "Link budget and tracking", "Time in each mode, and blockages", "Events",
     ]  # fmt: skip
     assert outline.links == [] and "<script" not in page
     assert page.count("<svg") == 7 and len(page) < 4_000_000
@@ -68,7 +68,7 @@ def test_the_same_run_gives_the_same_report(folder):
 
 def test_a_run_that_never_acquires_has_a_report_that_says_so(tmp_path):
     assert main(["run", "leo_crosslink", "--duration-s", "1", "--out", str(tmp_path)]) == 1
-    assert "not met" in (tmp_path / "report.html").read_text()
+    assert "goal not met" in (tmp_path / "report.html").read_text()
 
 
 def test_a_beacon_search_has_a_report(tmp_path):
