@@ -262,3 +262,26 @@ def test_a_stuck_mirror_is_survived(scenario, fly):
     engine, outcome = fly(scenario("leo_crosslink", {"/timeline": [fault]}), 1, 20)
     assert np.isfinite(engine._records["mirror"]["angle"]).all()
     assert all(terminal.mode == Mode.COMM for terminal in engine.terminals), outcome.events[-5:]
+
+
+def test_after_a_long_blockage_the_full_search_begins_anew_and_succeeds(scenario, fly):
+    fault = {"at_s": 8.0, "fault": "blockage", "duration_s": 20.0}
+    engine, outcome = fly(scenario("leo_crosslink", {"/timeline": [fault]}), 2, 45)
+    texts = [event.text for event in events(outcome, "alpha")]
+    held = next(i for i, text in enumerate(texts) if text.startswith("COMM -> REACQUIRE"))
+    assert texts[held + 1].startswith("REACQUIRE -> SCAN: not found near the learnt bias")
+    assert all(terminal.mode == Mode.COMM for terminal in engine.terminals) and outcome.false_locks == 0
+
+
+def test_light_in_one_direction_alone_keeps_the_other_terminal_from_claiming_a_link(scenario, fly):
+    fault = {"at_s": 8.0, "terminal": "alpha", "fault": "laser_off", "duration_s": 20.0}
+    engine, outcome = fly(scenario("leo_crosslink", {"/timeline": [fault]}), 2, 40)
+    assert any("COMM -> REACQUIRE" in event.text for event in events(outcome, "bravo"))
+    assert all(terminal.mode == Mode.COMM for terminal in engine.terminals), "the laser is back since 28 s"
+
+
+def test_many_seeds_of_every_scenario_acquire_without_a_false_lock(scenario, fly):
+    for name in ("leo_crosslink", "cross_plane", "leo_geo", "smallsat", "rough_ride"):
+        for seed in range(100, 108):
+            _, outcome = fly(scenario(name), seed, 60, acquired)
+            assert outcome.acquired_s is not None and outcome.false_locks == 0, (name, seed)
