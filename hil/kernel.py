@@ -43,7 +43,7 @@ TRUTH = np.dtype([("error_x", "f4"), ("error_y", "f4"), ("transmit", "f4"), ("po
 TALLY = np.dtype(
     [
         ("on", "i8"),
-        ("fade_w", "f8"),  # light in the aperture below which the link fades
+        ("fade_w", "f8"),  # light in the aperture below which the link fades, if nothing is in the way
         ("samples", "i8"),
         ("lit", "i8"),  # samples with light on the quad cell; the sums below are over these
         ("square_x", "f8"),
@@ -138,13 +138,14 @@ def run_frame(
             actual.power_w = power
             if tally[i].on != 0:
                 gain = emitted / w.optics.signal_intensity
-                _count(tally[i], line_x, line_y, power, gain, light >= parameters[i].presence_w)
+                fades = power < tally[i].fade_w and w.optics.clear > 0.0
+                _count(tally[i], line_x, line_y, power, gain, light >= parameters[i].presence_w, fades)
 
             mirror.step(w.mirror, command_x, command_y)
 
 
 @njit(cache=True, nogil=True)
-def _count(c: Record, x: float, y: float, power: float, gain: float, lit: bool) -> None:
+def _count(c: Record, x: float, y: float, power: float, gain: float, lit: bool, fades: bool) -> None:
     c.samples += 1
     if lit:
         c.lit += 1
@@ -152,7 +153,7 @@ def _count(c: Record, x: float, y: float, power: float, gain: float, lit: bool) 
         c.square_y += y * y
         c.power_w += power
         c.transmit_gain += gain
-    if power < c.fade_w:
+    if fades:
         c.faded += 1
         c.fading += 1
         if c.fading == 1:

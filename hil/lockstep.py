@@ -18,6 +18,7 @@ from flightsw.pat.detection import hot_pixel_mask
 from flightsw.pat.modes import CLOSED, Mode
 from flightsw.services.events import Event, Severity
 from flightsw.terminal import Terminal
+from hil.data_link import STRIP, DataLink
 from hil.kernel import TALLY, TRUTH, run_frame
 from hil.recorder import HOUSEKEEPING_HZ, Recorder
 from hil.scenario import Scenario
@@ -128,10 +129,12 @@ class Lockstep:
         recorder: Recorder | None = None,
         progress: Callable[[float, float], None] | None = None,
         until: Callable[[Outcome], bool] | None = None,
+        data: DataLink | None = None,
     ) -> Outcome:
         """Run to the end of the scenario, or until `until` says so.
 
-        progress: called every simulated second with the simulated and the wall time since the start, in s.
+        progress: called every simulated second with the simulated and the wall time since the start, in s; data: what
+        the link carries.
         """
         outcome, clock = self.outcome, self.clock
         begin = time.perf_counter()
@@ -146,11 +149,17 @@ class Lockstep:
             for terminal in self.terminals:
                 terminal.frame(now)
             self._observe(now, recorder)
+            if data is not None:
+                light_time_s = float(self.world.frames[f][0]["light_time_s"])
+                in_comm = [terminal.status.mode == Mode.COMM for terminal in self.terminals]
+                data.frame(now, self._truth_of[slot]["power_w"], in_comm, light_time_s)
             if recorder is not None and f % _HOUSEKEEPING_FRAMES == _HOUSEKEEPING_FRAMES - 1:
                 recorder.housekeeping(now, [terminal.status for terminal in self.terminals])
             if slot == FRAME_RATE_HZ - 1:
                 if recorder is not None:
                     recorder.second(now, self._samples, self._truth)
+                    if data is not None:
+                        recorder.data(now, np.array(data.strip[-FRAME_RATE_HZ:], STRIP))
                 if progress is not None:
                     progress(now, time.perf_counter() - begin)
             if until is not None and until(outcome):

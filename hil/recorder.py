@@ -4,6 +4,7 @@
 | --- | --- |
 | `NAME/telemetry` | space packets, as `flightsw.services.dictionary` declares them |
 | `NAME/truth` | a tenth of a second of `hil.kernel.TRUTH`, little-endian: what nobody measures |
+| `data` | a second of `hil.data_link.STRIP`, little-endian, in runs with a payload |
 | `scenario` | the scenario with the seed as JSON, once |
 
 Chunks are closed at 128 KiB, a fifth of a second of a run, and the file is flushed every simulated second, so a killed
@@ -53,6 +54,7 @@ class Recorder:
         scenario = self._writer.register_channel("scenario", "json", 0)
         self._telemetry = [self._writer.register_channel(f"{t}/telemetry", "ccsds", packet) for t in terminals]
         self._truth = [self._writer.register_channel(f"{t}/truth", "raw", truth) for t in terminals]
+        self._data = self._writer.register_channel("data", "raw", 0)
         self._counts: dict[tuple[int, int], int] = {}
         self._housekeeping: list[list[tuple[Any, ...]]] = [[] for _ in terminals]
         self._times_us: list[int] = []
@@ -99,6 +101,11 @@ class Recorder:
                 self._writer.add_message(self._truth[i], time_us * 1000, row.tobytes(), time_us * 1000)
         self._times_us.clear()
         self._file.flush()
+
+    def data(self, end_s: float, strip: NDArray[np.void]) -> None:
+        """Write what became of the data's frames in the second up to `end_s`: records of `hil.data_link.STRIP`."""
+        time_ns = round(end_s * 1e9)
+        self._writer.add_message(self._data, time_ns, strip.tobytes(), time_ns)
 
     def _write(self, terminal: int, kind: PacketKind, times_us: NDArray[np.int64], rows: NDArray[np.uint8]) -> None:
         count = self._counts.get((terminal, kind.apid), 0)

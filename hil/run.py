@@ -10,6 +10,7 @@ from typing import Any
 from flightsw.errors import ConfigError
 from flightsw.pat.modes import Mode
 from hil.compilation import compile_kernels
+from hil.data_link import DataLink
 from hil.lockstep import Lockstep, Outcome
 from hil.recorder import Recorder
 from hil.scenario import Scenario
@@ -41,8 +42,9 @@ def run(
     seed: int | None = None,
     duration_s: float | None = None,
     progress: Callable[[float, float], None] | None = None,
+    payload: bytes | None = None,
 ) -> Run:
-    """Run a scenario in lockstep; record, events and summary go to `folder`.
+    """Run a scenario in lockstep; record, events and summary go to `folder`. `payload` is sent during COMM.
 
     Raises ConfigError if the scenario cannot be run, or the folder cannot be written.
     """
@@ -54,12 +56,15 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder}: expected a folder that can be made, found: {error.strerror}") from None
+    for stale in (EVENTS, SUMMARY, REPORT):
+        (folder / stale).unlink(missing_ok=True)
     compile_s = compile_kernels()
     world = build(scenario, seed, duration_s, folder)
     engine = Lockstep(scenario, world)
     as_json = json.dumps({**scenario.model_dump(mode="json"), "seed": seed, "duration_s": duration_s}).encode()
     with Recorder(folder / RECORD, world.names, as_json, scenario.sample_rate_hz) as recorder:
-        outcome = engine.run(recorder, progress)
+        data = None if payload is None else DataLink(scenario, world, payload, seed)
+        outcome = engine.run(recorder, progress, data=data)
     with (folder / EVENTS).open("w") as file:
         for terminal, event in outcome.events:
             row = {
@@ -71,6 +76,9 @@ def run(
             }
             file.write(json.dumps(row) + "\n")
     summary = summarise(scenario, seed, engine, outcome, compile_s)
+    if data is not None:
+        summary["data"] = data.summary()
+        summary["goal_met"] = summary["goal_met"] and data.arrived
     (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
     return Run(folder, summary)
 

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from flightsw.ccsds.coding.crc import crc16_rows
 from flightsw.ccsds.space_packet import CRC_OCTETS, HEADER_OCTETS, TIME_OCTETS
 from flightsw.errors import ConfigError
-from flightsw.hal import SAMPLE
 from flightsw.pat.modes import Mode
-from flightsw.services.dictionary import EVENT, FINE_SAMPLES, HOUSEKEEPING
+from flightsw.services.dictionary import EVENT, FINE_SAMPLES, HOUSEKEEPING, PacketKind
 from flightsw.services.events import Event, Severity
+from hil.data_link import STRIP
 from hil.kernel import TRUTH
 from hil.lockstep import WORLD
 from hil.recorder import is_complete, read
@@ -62,7 +62,7 @@ class Series:
     def time_s(self) -> NDArray[np.float64]:
         """Time of each sample in s since the epoch, float64 (samples,)."""
         within = np.arange(self.rows.shape[1]) / self.rate_hz
-        return (self.start_us[:, None] * 1e-6 + within).reshape(-1)
+        return (self.start_us[:, None] / 1e6 + within).reshape(-1)
 
     def at(self, start_us: NDArray[np.int64]) -> "Series":
         """The groups that begin at these times, each of which must be there."""
@@ -89,8 +89,8 @@ class Span:
 class TerminalData:
     """What one terminal reported and what was true of it.
 
-    housekeeping: records of the dictionary's items (packets,), SI units; samples: of `flightsw.hal.SAMPLE`; truth: of
-    `hil.kernel.TRUTH`; modes: without a gap from 0 s to the end of the record.
+    housekeeping: records of the dictionary's items (packets,), SI units; samples: with the fields of
+    `flightsw.hal.SAMPLE`; truth: of `hil.kernel.TRUTH`; modes: without a gap from 0 s to the end of the record.
     """
 
     name: str
@@ -125,8 +125,8 @@ class Fault:
 class RunData:
     """One run. `scenario` has the seed and the duration that were run; `summary` is None for a run that was killed.
 
-    cut: the record was not closed; end_s: the time up to which it reaches; notes: what a reader must know of it, a
-    sentence each.
+    data: records of `hil.data_link.STRIP`, (frames of 10 ms,), none without a payload; cut: the record was not closed;
+    end_s: the time up to which it reaches; notes: what a reader must know of it, a sentence each.
     """
 
     folder: Path
@@ -135,6 +135,7 @@ class RunData:
     faults: tuple[Fault, ...]
     world_events: tuple[Event, ...]
     summary: dict[str, Any] | None
+    data: NDArray[np.void]
     cut: bool
     end_s: float
     notes: tuple[str, ...]
@@ -182,6 +183,7 @@ def load(folder: Path) -> RunData:
         faults=_faults(scenario, world_events, end_s),
         world_events=world_events,
         summary=summary,
+        data=np.frombuffer(b"".join(payloads["data"]), STRIP),
         cut=cut,
         end_s=end_s,
         notes=tuple(notes),
@@ -221,25 +223,36 @@ def _telemetry(terminal: str, packets: Sequence[bytes], notes: list[str]) -> dic
 
 
 def _terminal(name: str, packets: dict[int, list[_Packets]], truth: Series, rate_hz: int, end_s: float) -> TerminalData:
-    native = HOUSEKEEPING.dtype.newbyteorder("=")
-    housekeeping_us, housekeeping = _NO_SAMPLES, np.zeros(0, native)
-    for group in packets[HOUSEKEEPING.apid]:
-        housekeeping_us = group.time_us
-        housekeeping = np.ascontiguousarray(group.octets).view(HOUSEKEEPING.dtype)[:, 0].astype(native)
-    samples = Series(_NO_SAMPLES, np.zeros((0, 0), SAMPLE), rate_hz)
-    for group in packets[FINE_SAMPLES.apid]:
-        rows = np.ascontiguousarray(group.octets).view(SAMPLE.newbyteorder(">")).astype(SAMPLE)
-        samples = Series(group.time_us, rows, rate_hz)
+    housekeeping_us, housekeeping = _records(packets[HOUSEKEEPING.apid], HOUSEKEEPING)
+    samples_us, samples = _records(packets[FINE_SAMPLES.apid], FINE_SAMPLES)
     events = tuple(event for _, event in sorted(_events(packets[EVENT.apid])))
     return TerminalData(
         name=name,
-        housekeeping_time_s=np.asarray(housekeeping_us * 1e-6, np.float64),
-        housekeeping=housekeeping,
-        samples=samples,
+        housekeeping_time_s=housekeeping_us / 1e6,
+        housekeeping=housekeeping.reshape(-1),
+        samples=Series(samples_us, samples, rate_hz),
         truth=truth,
         events=events,
         modes=_modes(events, end_s),
     )
+
+
+def _records(groups: Sequence[_Packets], kind: PacketKind) -> tuple[NDArray[np.int64], NDArray[np.void]]:
+    """Times (packets,) and records (packets, groups) in native byte order of packets of one kind, which are all alike.
+
+    Raises ConfigError for packets that the dictionary does not describe.
+    """
+    native = kind.dtype.newbyteorder("=")
+    if not groups:
+        return _NO_SAMPLES, np.zeros((0, 0), native)
+    lengths = [group.octets.shape[1] for group in groups]
+    if len(lengths) > 1 or lengths[0] % kind.dtype.itemsize:
+        found = " and ".join(str(length) for length in lengths)
+        raise ConfigError(
+            f"{kind.name} packets: expected one length, a multiple of {kind.dtype.itemsize} octets, found {found}; "
+            "the record is of another version of the dictionary: run it again"
+        )
+    return groups[0].time_us, np.ascontiguousarray(groups[0].octets).view(kind.dtype).astype(native)
 
 
 def _truth(payloads: Sequence[bytes], times_us: Sequence[int], rate_hz: int) -> Series:
@@ -254,17 +267,20 @@ def _events(groups: Sequence[_Packets]) -> Iterator[tuple[int, Event]]:
     for group in groups:
         for place, time_us, octets in zip(group.place.tolist(), group.time_us.tolist(), group.octets, strict=True):
             name, _, text = octets[1:].tobytes().decode().partition(": ")
-            yield place, Event(time_us * 1e-6, Severity(octets[0]), name, text)
+            yield place, Event(time_us / 1e6, Severity(octets[0]), name, text)
 
 
 def _modes(events: Sequence[Event], end_s: float) -> tuple[Span, ...]:
-    """Modes between the changes that the events report, from STANDBY at the epoch on."""
+    """Modes between the changes that the events report, from STANDBY at the epoch on to the end of the record.
+
+    Events are written ahead of the second that they belong to: a record that was cut may hold some beyond its end.
+    """
     changes = [(0.0, Mode.STANDBY)]
     for event in events:
-        if event.name == "MODE_CHANGE":
+        if event.name == "MODE_CHANGE" and event.time_s < end_s:
             target = event.text.partition(" -> ")[2].partition(":")[0]
             changes.append((event.time_s, Mode[target]))
-    ends = [*(time_s for time_s, _ in changes[1:]), max(end_s, changes[-1][0])]
+    ends = [*(time_s for time_s, _ in changes[1:]), end_s]
     return tuple(Span(mode, start_s, end) for (start_s, mode), end in zip(changes, ends, strict=True))
 
 

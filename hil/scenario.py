@@ -98,6 +98,24 @@ class TimelineEntry(Model):
         return self
 
 
+class DataModel(Model):
+    """What the link carries in COMM: the line's rate makes photons per bit, the carried rate what a run computes."""
+
+    profile: str = Field("aos_rs_i5", description="of the link: a TOML file, or the name of one that ships")
+    line_rate_mbps: float = Field(2500.0, gt=0)
+    carried_rate_mbps: float = Field(100.0, gt=0, description="bits that a run carries, to scale the line down")
+    bit_slips_per_s: float = Field(0.0, ge=0, description="of carried bits, in each direction")
+
+    @model_validator(mode="after")
+    def _scaled_down(self) -> Self:
+        if self.carried_rate_mbps > self.line_rate_mbps:
+            raise ValueError(
+                f"carried_rate_mbps: expected at most line_rate_mbps of {self.line_rate_mbps:g}, "
+                f"found {self.carried_rate_mbps:g}"
+            )
+        return self
+
+
 class Scenario(Model):
     """Everything that a run needs, and nothing drawn at random yet."""
 
@@ -106,8 +124,9 @@ class Scenario(Model):
     epoch: datetime
     duration_s: float = Field(gt=0, le=86_400)
     seed: int = Field(1, ge=0)
-    sample_rate_hz: int = Field(10_000, ge=1000, le=100_000, multiple_of=100)
+    sample_rate_hz: int = Field(10_000, ge=1000, le=30_000, multiple_of=100)
     fade_dbm: float = Field(-60.0, description="light in the aperture below which the link fades")
+    data: DataModel = DataModel()
     terminals: dict[str, TerminalModel]
     timeline: list[TimelineEntry] = []
 

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.camera import CameraModel
-from sim.link_budget import OpticsModel
+from sim.link_budget import PLANCK, SPEED_OF_LIGHT, OpticsModel
 from sim.quad_cell import QuadCellModel
+
+_BOLTZMANN = 1.380_649e-23
 
 
 class Sky:
@@ -40,6 +42,7 @@ class Sky:
         self._step_s = step_s
         self._disc_rad = disc_rad
         collected = radiance * optics.filter_nm * optics.collecting_area_m2 * optics.reception()
+        self._reception = optics.reception()
         pixel = (camera.pixel_urad * 1e-6) ** 2
         field = math.pi * (quad_cell.field_radius_urad * 1e-6) ** 2
         self._pixel_w = collected * pixel * optics.split.camera
@@ -52,6 +55,16 @@ class Sky:
         edge = (separation - disc_rad) / (quad_cell.field_radius_urad * 1e-6)
         #: Background on the quad cell in W at each time; the limb crosses the field in proportion to its distance.
         self.on_quad_cell: NDArray[np.float64] = self._quad_w * np.clip(0.5 - 0.5 * edge, 0.0, 1.0)
+
+    def noise_photons(self, t_s: float, wavelength_m: float, temperature_k: float) -> float:
+        """Photons of the sun in each mode of the communication receiver at `t_s`, of one polarisation.
+
+        1 / (exp(h nu / k T) - 1) less the receive loss while the receiver, one mode wide, looks at the disc.
+        """
+        i = min(int(t_s / self._step_s), len(self._offset) - 1)
+        if math.hypot(*self._offset[i].tolist()) > self._disc_rad:
+            return 0.0
+        return self._reception / math.expm1(PLANCK * SPEED_OF_LIGHT / (wavelength_m * _BOLTZMANN * temperature_k))
 
     def on_camera(self, t_s: float) -> tuple[float, tuple[float, float, float] | None]:
         """Background in W on each pixel at `t_s`, and the disc (x, y, radius in rad) outside of which there is none."""

@@ -5,7 +5,7 @@
 | platform that shakes | `sim.platform` |
 | gimbal, steering mirror | `sim.gimbal`, `sim.mirror` |
 | optics, beams | `sim.optics`, `sim.link_budget` |
-| camera, quad cell | `sim.camera`, `sim.quad_cell` |
+| camera, quad cell, receiver | `sim.camera`, `sim.quad_cell`, `sim.receiver` |
 """
 
 import numpy as np
@@ -20,6 +20,7 @@ from sim.mirror import MIRROR, MirrorModel
 from sim.optics import OPTICS
 from sim.platform import PLATFORM, PlatformModel
 from sim.quad_cell import NOISE_COLUMNS, QUAD_CELL, QuadCellModel
+from sim.receiver import ReceiverModel
 
 TERMINAL = np.dtype(
     [
@@ -43,6 +44,7 @@ class HardwareModel(WorldModel):
     laser: LaserModel
     camera: CameraModel = CameraModel()
     quad_cell: QuadCellModel = QuadCellModel()
+    receiver: ReceiverModel = ReceiverModel()
 
 
 class Hardware:

@@ -83,6 +83,15 @@ class LinkEncoder:
             None if coding.convolutional == "none" else ConvolutionalCode(coding.convolutional).encoder()
         )
 
+    @property
+    def line_octets_per_frame(self) -> float:
+        """Octets of the line that one transfer frame takes."""
+        rate = self.profile.coding.convolutional
+        if rate == "none":
+            return float(self.unit_octets)
+        information, symbols = rate.split("/")
+        return self.unit_octets * int(symbols) / int(information)
+
     def encode(self, frames: Octets) -> Octets:
         """Octets of the line, (m,), for frames uint8 (n, length). Raises FrameError for frames of another length."""
         length = self.profile.frame.length_octets

@@ -15,6 +15,8 @@ from flightsw.ccsds.coding.ldpc import QuasiCyclicLdpc
 from flightsw.ccsds.coding.ldpc_ar4ja import Ar4ja
 from flightsw.ccsds.coding.ldpc_c2 import LdpcC2
 from flightsw.ccsds.coding.reed_solomon import ReedSolomon
+from flightsw.ccsds.frame_formats import frame_format
+from flightsw.ccsds.transfer_frame import FrameFormat
 from flightsw.errors import ConfigError
 from flightsw.settings import Settings
 
@@ -29,6 +31,10 @@ class FrameProfile(Settings):
     fecf: bool = Field(True, description="the last two octets are a CRC-16 that the receiver checks")
     spacecraft_id: int = Field(ge=0, le=65535)
     virtual_channel: int = Field(ge=0, le=63)
+
+    def format(self) -> FrameFormat:
+        """The managed parameters of these frames. Raises ConfigError for what the standard does not allow."""
+        return frame_format(self.kind, self.length_octets, self.spacecraft_id, "crc16" if self.fecf else "none")
 
 
 class CodingProfile(Settings):
@@ -84,8 +90,9 @@ class LinkProfile(Settings):
     def _frames_fill_codeblocks(self) -> Self:
         try:
             code = self.coding.block_code()
+            self.frame.format()
         except ConfigError as error:
-            raise ValueError(f"coding: {error}") from None
+            raise ValueError(str(error)) from None
         if code is not None and code.k != self.frame.length_octets:
             raise ValueError(
                 f"frame.length_octets: expected the code's {code.k} information octets, "

@@ -3,9 +3,10 @@
 The background is estimated in blocks, so a gradient across the field does no harm, and the noise follows from it:
 variance = read noise^2 + level. A pixel above the threshold, which follows from the wanted rate of false alarms of a
 whole image, is a detection if the pixels in a ring around it are dark: an extended source (the sun's limb) lights the
-ring too and is refused.
+ring too and is refused. A pixel whose ring does not lie wholly on the image cannot be told from the limb and is not
+looked at, so the field ends 5 pixels before the image.
 
-The centroid is taken over the pixels near the peak, less the background; its error is about w / (2 SNR).
+The centroid is taken over the pixels near the peak, less the background; its error is about two pixels over the SNR.
 """
 
 import math
@@ -20,8 +21,9 @@ from scipy.special import ndtri
 _BLOCK = 8
 _WINDOW = 3  # pixels on each side of the peak for the centroid
 _RING = 5  # pixels from the peak to the ring that must be dark; a saturated spot ends before it
-_RING_LEVEL = 0.1  # of the peak
-_RING_SHARE = 0.1  # of the ring's pixels
+_RING_LEVEL = 0.1  # of the peak, or
+_RING_NOISE = 2.0  # times the noise: a pixel above the larger of the two is lit
+_RING_SHARE = 0.15  # of the ring's pixels
 
 
 class Detection(NamedTuple):
@@ -73,8 +75,8 @@ def _find(
     image: NDArray[np.float32], mask: NDArray[np.bool_], threshold: float, read_noise: float
 ) -> tuple[float, float, float, float]:
     rows, columns = image.shape
-    blocks_y = rows // _BLOCK
-    blocks_x = columns // _BLOCK
+    blocks_y = (rows + _BLOCK - 1) // _BLOCK
+    blocks_x = (columns + _BLOCK - 1) // _BLOCK
     level = np.empty((blocks_y, blocks_x))
     for by in range(blocks_y):
         for bx in range(blocks_x):
@@ -88,8 +90,8 @@ def _find(
             base = level[by, bx]
             noise = math.sqrt(read_noise * read_noise + max(base, 0.0))
             limit = np.float32(base + threshold * noise)
-            for row in range(by * _BLOCK, (by + 1) * _BLOCK):
-                for column in range(bx * _BLOCK, (bx + 1) * _BLOCK):
+            for row in range(max(by * _BLOCK, _RING), min((by + 1) * _BLOCK, rows - _RING)):
+                for column in range(max(bx * _BLOCK, _RING), min((bx + 1) * _BLOCK, columns - _RING)):
                     value = image[row, column]
                     if value > limit and not mask[row, column] and math.isfinite(value):
                         snr = (value - base) / noise
@@ -101,17 +103,17 @@ def _find(
         return 0.0, 0.0, 0.0, 0.0
     base = level[peak_row // _BLOCK, peak_column // _BLOCK]
     noise = math.sqrt(read_noise * read_noise + max(base, 0.0))
-    dim = base + max(_RING_LEVEL * (image[peak_row, peak_column] - base), 4.0 * noise)
+    dim = base + max(_RING_LEVEL * (image[peak_row, peak_column] - base), _RING_NOISE * noise)
     if _is_extended(image, mask, peak_row, peak_column, dim):
         return 0.0, 0.0, 0.0, 0.0
     total = 0.0
     sum_x = 0.0
     sum_y = 0.0
-    for row in range(max(peak_row - _WINDOW, 0), min(peak_row + _WINDOW + 1, rows)):
-        for column in range(max(peak_column - _WINDOW, 0), min(peak_column + _WINDOW + 1, columns)):
+    for row in range(peak_row - _WINDOW, peak_row + _WINDOW + 1):
+        for column in range(peak_column - _WINDOW, peak_column + _WINDOW + 1):
             value = image[row, column] - base
             # pixels in the noise pull the centroid toward the middle of the window
-            if mask[row, column] or not value > 2.0 * noise:
+            if mask[row, column] or not math.isfinite(value) or value <= 2.0 * noise:
                 continue
             total += value
             sum_x += value * (column + 0.5 - 0.5 * columns)
@@ -125,11 +127,11 @@ def _is_extended(
 ) -> bool:
     ring = 0
     lit = 0
-    for row in range(max(peak_row - _RING, 0), min(peak_row + _RING + 1, image.shape[0])):
-        for column in range(max(peak_column - _RING, 0), min(peak_column + _RING + 1, image.shape[1])):
+    for row in range(peak_row - _RING, peak_row + _RING + 1):
+        for column in range(peak_column - _RING, peak_column + _RING + 1):
             if abs(row - peak_row) < _RING and abs(column - peak_column) < _RING:
                 continue
-            if mask[row, column]:
+            if mask[row, column] or not math.isfinite(image[row, column]):
                 continue
             ring += 1
             if image[row, column] > dim:
@@ -145,10 +147,10 @@ def _block_level(image: NDArray[np.float32], mask: NDArray[np.bool_], top: int, 
     for _ in range(3):
         total = 0.0
         count = 0
-        for row in range(top, top + _BLOCK):
-            for column in range(left, left + _BLOCK):
+        for row in range(top, min(top + _BLOCK, image.shape[0])):
+            for column in range(left, min(left + _BLOCK, image.shape[1])):
                 value = image[row, column]
-                if value <= limit and not mask[row, column]:
+                if value <= limit and math.isfinite(value) and not mask[row, column]:
                     total += value
                     count += 1
         if count == 0:

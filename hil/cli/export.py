@@ -15,9 +15,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Write the tables and print their paths. Returns 0."""
-    from hil.export import export
+    """Write the tables and print their paths; what must be known of the record goes to stderr. Returns 0."""
+    import sys
 
-    for path in export(arguments.run, arguments.out or arguments.run / "export", arguments.parquet):
+    from hil.export import export
+    from hil.run_data import load
+
+    run = load(arguments.run)
+    for note in run.notes:
+        print(f"beamlock: {note}", file=sys.stderr)
+    for path in export(run, arguments.out or arguments.run / "export", arguments.parquet):
         print(path)
     return 0

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random (default: the scenario's)")
     parser.add_argument("--duration-s", type=float, metavar="S", help="simulated time (default: the scenario's)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/SCENARIO-SEED)")
+    parser.add_argument("--payload", type=Path, metavar="FILE", help="send FILE from the first terminal to the second")
     parser.add_argument("--no-report", action="store_true", help="leave out report.html")
 
 
@@ -37,7 +38,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from hil.run import REPORT, run
 
     bar = _bar(duration_s) if sys.stderr.isatty() else None
-    finished = run(scenario, folder, seed, duration_s, bar)
+    finished = run(scenario, folder, seed, duration_s, bar, _payload(arguments.payload))
     if bar is not None:
         print(file=sys.stderr)
     _print_summary(finished.summary)
@@ -77,9 +78,36 @@ def _print_summary(summary: dict) -> None:  # type: ignore[type-arg]
     for row in summary["blockages"]:
         end = "held" if row["held"] else f"lost, back {row['back_after_s']} s after its end"
         print(f"blockage    {row['duration_s']:g} s at {row['at_s']:g} s: {end}")
+    if "data" in summary:
+        _print_data(summary["data"])
     print(f"link        {link['range_km']:.0f} km, point-ahead {link['point_ahead_urad']:.2f} urad")
     print(
         f"speed       {performance['simulated_s']:g} s in {performance['wall_s']:.2f} s: "
         f"{performance['real_time_factor']:.0f} x real time"
     )
     print(f"goal        {'met' if summary['goal_met'] else 'not met'}")
+
+
+def _print_data(data: dict) -> None:  # type: ignore[type-arg]
+    if data["sha256_match"]:
+        print(
+            f"payload     {data['octets']} octets arrived, SHA-256 equal, {data['goodput_mbps']:.1f} Mb/s "
+            f"(line {data['rate_scale']:g} x as fast), latency {data['latency_ms']:.1f} ms"
+        )
+    else:
+        print(f"payload     {data['octets']} octets did not arrive whole")
+    print(
+        f"frames      sent {data['frames_sent']}, lost {data['frames_lost']}, corrected {data['frames_corrected']}, "
+        f"segments sent again {data['segments_resent']}"
+    )
+
+
+def _payload(path: Path | None) -> bytes | None:
+    from flightsw.errors import ConfigError
+
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--payload {path}: expected a file that can be read, found: {error.strerror}") from None

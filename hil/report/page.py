@@ -8,6 +8,7 @@ from importlib.resources import files
 from matplotlib.figure import Figure
 
 from hil.report import style, tables
+from hil.report.data import data
 from hil.report.headline import headline
 from hil.report.pointing import pointing
 from hil.report.power import received_power
@@ -56,8 +57,8 @@ SECTIONS: tuple[Picture | Tables, ...] = (
     Picture(
         "pointing",
         "Pointing error from acquisition to fine tracking",
-        "True angle between receive axis and partner, mirror included, while a scan as well. The band above each "
-        "figure shows the modes of both terminals; red shading is a fault.",
+        "True angle between the receive axis, which the mirror steers, and the partner: a scan shows as swings. The "
+        "band above each figure shows the modes of both terminals; red shading is a fault.",
         pointing,
     ),
     Picture(
@@ -82,6 +83,13 @@ SECTIONS: tuple[Picture | Tables, ...] = (
         "Light in the aperture before any receiver loss; the line is the mean, the band reaches from the least to the "
         "greatest sample. Fades count from the threshold down. Fades that a fault explains are not enlarged.",
         received_power,
+    ),
+    Picture(
+        "data",
+        "What became of the data",
+        "Pointing error, light and transfer frames on one time axis. A fade at the receiver loses frames, unless the "
+        "code or the channel interleaver bridges it.",
+        data,
     ),
     Picture(
         "stroke",

@@ -87,6 +87,8 @@ def _panel(axes: Axes, run: RunData, index: int, terminal: TerminalData) -> None
     if len(used):
         mean, least = (style.number(float(_dbm(value)), 1) for value in (used.mean(), used.min()))
         title = f"{title}: in use {mean} dBm in the mean, {least} dBm at least"
+    elif not terminal.truth.values["power_w"].any():
+        title = f"no light reached {terminal.name}"
     axes.set_title(title, color=accent, pad=11)
 
 

@@ -35,15 +35,17 @@ class Tracking:
 
 def undisturbed(run: RunData, terminal: TerminalData) -> Tracking | None:
     """The longest time in COMM without faults, from the last change of gains on; None if below half a second."""
+    samples, truth = terminal.in_step()
     interval = longest(in_use(run))
-    if interval is None:
+    if interval is None or not len(truth):
         return None
+    # of a record that was cut one terminal may reach further than the other
+    last_s = min(interval[1], float(truth.time_s[-1]))
     changes = [event.time_s for event in terminal.events if _changes_gains(event) and interval[0] < event.time_s]
-    changes = [time_s + _LEAST_S for time_s in changes if time_s + 4.0 * _LEAST_S < interval[1]]
-    interval = max([interval[0], *changes]), interval[1]
+    changes = [time_s + _LEAST_S for time_s in changes if time_s + 4.0 * _LEAST_S < last_s]
+    interval = max([interval[0], *changes]), last_s
     if interval[1] - interval[0] < _LEAST_S:
         return None
-    samples, truth = terminal.in_step()
     part = slice(*np.searchsorted(truth.time_s, interval))
     error = _columns(truth.values[part], "error")
     model = MirrorModel.model_validate(run.scenario["terminals"][terminal.name]["hardware"]["mirror"])
@@ -133,15 +135,16 @@ def _draw(density: Axes, rms: Axes, part: Tracking, rate_hz: float, tones: list[
         va="top",
         fontsize=7.5,
     )
-    top = density.get_ylim()[1]
     for tone in tones:
         gain = _rejection_db(errors, disturbances, tone)
         for axes in (density, rms):
             axes.axvline(tone, color=style.MUTED, linewidth=0.5, linestyle=(0, (2, 2)), zorder=0)
-        density.text(
-            tone,
-            top,
-            f" {tone:g} Hz, {style.number(gain, 0)} dB",
+        density.annotate(
+            f"{tone:g} Hz, {style.number(gain, 0)} dB",
+            (tone, 1.0),
+            (-2.0, -2.0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
             rotation=90,
             ha="right",
             va="top",

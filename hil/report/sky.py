@@ -128,7 +128,10 @@ def _search(run: RunData, index: int, until_s: float) -> Search:
     terminal = run.terminals[index]
     spans = tuple(s for s in terminal.spans(Mode.SCAN, Mode.STARE) if s.start_s < until_s)
     left = {span.start_s: span.mode for span in terminal.modes}
-    detections = tuple(s.end_s for s in spans if left.get(s.end_s) == Mode.COARSE_TRACK)
+    time_s = terminal.in_step()[0].time_s
+    # of a record that was cut the samples around a change of mode may be gone
+    known_s = float(time_s[-1]) - FRAME_S if len(time_s) else 0.0
+    detections = tuple(s.end_s for s in spans if left.get(s.end_s) == Mode.COARSE_TRACK and s.end_s < known_s)
     return Search(index, terminal, run.scenario["terminals"][terminal.name], spans, detections)
 
 

@@ -33,7 +33,7 @@ def link_budget(run: RunData) -> str:
     receivers = list(budgets)
     directions = [f"{receivers[1 - i]} → {name}" for i, name in enumerate(receivers)]
     rows = [
-        (row["item"], *(_value(budgets[name][k]["value"], 2) for name in receivers), row["unit"])
+        (row["item"].replace("^2", "²"), *(_value(budgets[name][k]["value"], 2) for name in receivers), row["unit"])
         for k, row in enumerate(budgets[receivers[0]])
     ]
     return table(("item", *directions, "unit"), rows, foot=True)
@@ -138,8 +138,8 @@ def _runs(entries: list[tuple[str, Event]]) -> Iterable[list[tuple[str, Event]]]
 
 
 def _is_alike(first: tuple[str, Event], second: tuple[str, Event]) -> bool:
-    """Same terminal and name; changes of mode all differ."""
-    return first[0] == second[0] and first[1].name == second[1].name != "MODE_CHANGE"
+    """Same terminal and name, and neither informative nor grave: such as light that is refused image after image."""
+    return first[0] == second[0] and first[1][1:3] == second[1][1:3] and first[1].severity == Severity.LOW
 
 
 def _loop(figures: dict[str, Any], key: str, digits: int) -> str:

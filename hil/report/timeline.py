@@ -90,10 +90,21 @@ def _bars(axes: Axes, run: RunData, window: Interval, title: str) -> Axes:
             start_s, end_s = max(fault.start_s, left), min(fault.end_s, right)
             if fault.terminal == terminal.name and start_s < end_s:
                 axes.hlines(-row - 0.36, start_s, end_s, color=style.FAULT, linewidth=2.2)
-                name = fault.name.replace("_", " ")
-                axes.text(end_s, -row - 0.38, f" {name}", color=style.FAULT, fontsize=6.5, va="center", clip_on=True)
+                # the name stands behind the line, or on its end where there is no room
+                behind = end_s < right - 0.1 * (right - left)
+                axes.annotate(
+                    fault.name.replace("_", " "),
+                    (end_s, -row - 0.37),
+                    (3.0 if behind else 0.0, 0.0),
+                    textcoords="offset points",
+                    color=style.FAULT,
+                    fontsize=6.5,
+                    ha="left" if behind else "right",
+                    va="center",
+                    bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.3},
+                )
     axes.set_xlim(left, right)
-    axes.set_ylim(-len(run.terminals) + 0.42, 0.5)
+    axes.set_ylim(-len(run.terminals) + 0.4, 0.5)
     axes.set_yticks([-row for row in range(len(run.terminals))], [terminal.name for terminal in run.terminals])
     for label, colour in zip(axes.get_yticklabels(), style.ACCENTS, strict=False):
         label.set_color(colour)

@@ -36,9 +36,9 @@ _PUNCTURE_PATTERNS = {
     "7/8": ("1000101", "1111010"),
 }
 
-# Float LLRs are rounded to eighths: at the working point of any rate that is well below a tenth of their deviation, and
-# the largest, 16, is a symbol error probability of 1e-7.
-_LLR_STEPS = 8.0
+# Float LLRs are rounded to quarters and limited to 32. Even at rate 1/2 and 2 dB that is a tenth of their deviation; at
+# rate 7/8 and 7 dB their mean is 18, and half of that limit would clip most of them.
+_LLR_STEPS = 4.0
 _LLR_LIMIT = 127.0
 
 # More than any path can gain on another before they can meet, six steps of two symbols.
@@ -109,7 +109,7 @@ class ConvolutionalCode:
     ) -> tuple[Octets, ViterbiReport]:
         """Decode rows on their own: LLRs (n, symbols), positive for 0, to uint8 (n, k) and a report.
 
-        float32 LLRs are natural logarithms, rounded to eighths and limited to 16; int8 ones are taken as they are, on
+        float32 LLRs are natural logarithms, rounded to quarters and limited to 32; int8 ones are taken as they are, on
         any scale; NaN and 0 are erasures. phase is the number of the first symbol in its puncture period. With
         known_start the encoder was in the all-zero state before that symbol's bit, as it is in encode(); otherwise it
         may have been in any. traceback is the window in trellis steps, a multiple of 8. k counts the whole octets all

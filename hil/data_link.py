@@ -1,0 +1,204 @@
+"""Data over the link that the pointing loop holds: a file one way, reports of what is missing the other.
+
+```
+ file --> segments --> packets --> frames --> code --> [ channel: the light of this very run ] --> decoder --> file
+ resend <-- report <-- packets <-- frames <-- decoder <-- [ channel ] <-- code <-- frames <-- report
+```
+
+Every frame of 10 ms in which a terminal is in COMM it fills the line; what arrives one light time later has the errors
+that the received power of that moment makes. Photons per bit are those of the full line rate; the bits that a run
+carries are fewer, by `rate_scale`.
+"""
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flightsw.ccsds import profile as profiles
+from flightsw.ccsds.demultiplexer import Demultiplexer
+from flightsw.ccsds.link import LinkDecoder, LinkEncoder
+from flightsw.ccsds.multiplexer import Multiplexer
+from flightsw.ccsds.space_packet import parse, telemetry_packets
+from flightsw.errors import ConfigError, FrameError
+from flightsw.hal import FRAME_S
+from flightsw.services.file_transfer import REPORT_APID, SEGMENT_APID, FileReceiver, FileSender, parse_report
+from hil.scenario import Scenario
+from hil.world import World
+from sim.channel import OpticalChannel
+from sim.sun import SUN_TEMPERATURE
+
+# beyond the light's two ways: a frame of 10 ms at each of four hands, and decoding
+_REACTION_S = 0.06
+_SENDER, _RECEIVER = 0, 1
+
+#: One frame of 10 ms of the way that the file takes: good and lost transfer frames, light on the receiver (W).
+STRIP = np.dtype([("time_s", "f8"), ("good", "u4"), ("lost", "u4"), ("power_w", "f4")])
+
+
+class _Way:
+    """One way of the link: from the packets of one terminal to the packets at the other, which is `receiver`."""
+
+    def __init__(self, scenario: Scenario, world: World, receiver: int, rng: np.random.Generator) -> None:
+        data = scenario.data
+        models = list(scenario.terminals.values())
+        profile = profiles.load(data.profile)
+        carried_hz, line_hz = data.carried_rate_mbps * 1e6, data.line_rate_mbps * 1e6
+        self._wavelength_m = models[1 - receiver].hardware.laser.wavelength_nm * 1e-9
+        self._share = models[receiver].hardware.optics.split.communication
+        self._sky = world.sky[receiver]
+        slips = data.bit_slips_per_s * line_hz / carried_hz
+        self._channel = OpticalChannel(models[receiver].hardware.receiver, self._wavelength_m, line_hz, rng, slips)
+        coding = profile.coding
+        self._soft = data.bit_slips_per_s == 0.0 and (
+            coding.block not in ("none", "rs") or coding.convolutional != "none"
+        )
+        frame_format = profile.frame.format()
+        self._zone_octets = frame_format.zone_octets
+        self._virtual_channel = profile.frame.virtual_channel
+        self._multiplexer = Multiplexer(frame_format, [self._virtual_channel])
+        self._demultiplexer = Demultiplexer(frame_format, [self._virtual_channel])
+        self._encoder = LinkEncoder(profile, carried_hz)
+        self.decoder = LinkDecoder(profile, "llrs" if self._soft else "octets", carried_hz)
+        self._octets_a_frame = carried_hz * FRAME_S / 8.0
+        if self._octets_a_frame < self._encoder.line_octets_per_frame / 50.0:
+            raise ConfigError(
+                f"data.carried_rate_mbps: expected at least a transfer frame in half a second, found "
+                f"{data.carried_rate_mbps:g}; raise it"
+            )
+        self._credit = 0.0
+        self._under_way: deque[tuple[float, NDArray[np.uint8]]] = deque()
+        self.frames_sent = 0
+        self.power_w = 0.0
+
+    @property
+    def room(self) -> int:
+        """Octets of packets that the frames of the next 10 ms have room for."""
+        frames = int((self._credit + self._octets_a_frame) // self._encoder.line_octets_per_frame)
+        return frames * self._zone_octets - self._multiplexer.waiting_octets
+
+    def send(self, packets: list[bytes], now_s: float, light_time_s: float) -> None:
+        """Fill the line for the next 10 ms with packets, and with idle data behind them."""
+        if packets:
+            self._multiplexer.put(self._virtual_channel, b"".join(packets))
+        self._credit += self._octets_a_frame
+        frames = int(self._credit // self._encoder.line_octets_per_frame)
+        self._credit -= frames * self._encoder.line_octets_per_frame
+        if frames:
+            line = self._encoder.encode(self._multiplexer.frames(frames))
+            self.frames_sent += frames
+            self._under_way.append((now_s + FRAME_S + light_time_s, line))
+
+    def receive(self, now_s: float, power_w: NDArray[np.float32]) -> list[bytes]:
+        """Packets out of what has arrived by now, by the light in the aperture in the last 10 ms, (samples,) in W."""
+        light = power_w * self._share
+        self.power_w = float(light.mean())
+        background = self._sky.noise_photons(now_s, self._wavelength_m, SUN_TEMPERATURE)
+        packets: list[bytes] = []
+        while self._under_way and self._under_way[0][0] <= now_s + 1e-9:
+            _, line = self._under_way.popleft()
+            through = self._channel.soft if self._soft else self._channel.hard
+            frames = self.decoder.push(through(line, light, background))
+            for found in self._demultiplexer.push(frames).values():
+                packets.extend(found)
+        return packets
+
+
+class DataLink:
+    """Sends a file from the first terminal of a scenario to the second while both are in COMM."""
+
+    def __init__(self, scenario: Scenario, world: World, payload: bytes, seed: int) -> None:
+        """Raise ConfigError for a profile or a rate that cannot be used, or an empty file."""
+        there, back = np.random.SeedSequence([seed, 0xDA7A]).spawn(2)
+        self._there = _Way(scenario, world, _RECEIVER, np.random.default_rng(there))
+        self._back = _Way(scenario, world, _SENDER, np.random.default_rng(back))
+        self._scale = scenario.data.line_rate_mbps / scenario.data.carried_rate_mbps
+        depth_s = 2.0 * profiles.load(scenario.data.profile).coding.interleaver_ms * 1e-3
+        slowest_s = 2.0 * float(world.frames["light_time_s"].max())
+        self._sender = FileSender(payload, slowest_s + depth_s + _REACTION_S)
+        self._receiver = FileReceiver()
+        self._payload = payload
+        self._report_count = 0
+        self._latency_s = 0.0
+        self._arrived = 0
+        self._first_s: float | None = None
+        self._complete_s: float | None = None
+        self._before = (0, 0)
+        self.strip: list[tuple[float, int, int, float]] = []
+
+    def frame(self, now_s: float, power_w: NDArray[np.float32], in_comm: list[bool], light_time_s: float) -> None:
+        """One frame of 10 ms. power_w: light in both apertures, float32 (2, samples)."""
+        for octets in self._there.receive(now_s, power_w[_RECEIVER]):
+            self._take_segment(octets, now_s)
+        for octets in self._back.receive(now_s, power_w[_SENDER]):
+            self._take_report(octets, now_s)
+        if self._sender.done:
+            in_comm = [False, False]
+        if in_comm[_SENDER]:
+            self._first_s = now_s if self._first_s is None else self._first_s
+            self._there.send(self._sender.take(self._there.room, now_s), now_s, light_time_s)
+        if in_comm[_RECEIVER]:
+            self._back.send(self._reports(now_s), now_s, light_time_s)
+        counts = self._there.decoder.statistics
+        good, lost = counts.frames, counts.lost
+        self.strip.append((now_s, good - self._before[0], max(lost - self._before[1], 0), self._there.power_w))
+        self._before = (good, lost)
+
+    def _take_segment(self, octets: bytes, now_s: float) -> None:
+        try:
+            packet = parse(octets)
+        except FrameError:
+            return
+        index = self._receiver.accept(packet) if packet.apid == SEGMENT_APID else None
+        if index is None:
+            return
+        self._arrived += 1
+        self._latency_s += now_s - float(self._sender.first_sent_s[index])
+        if self._receiver.complete:
+            self._complete_s = now_s
+
+    def _take_report(self, octets: bytes, now_s: float) -> None:
+        try:
+            packet = parse(octets)
+        except FrameError:
+            return
+        report = parse_report(packet.data) if packet.apid == REPORT_APID else None
+        if report is not None:
+            self._sender.hear(report, now_s)
+
+    def _reports(self, now_s: float) -> list[bytes]:
+        """A report, if there is anything to report and room for it."""
+        if self._arrived == 0:
+            return []
+        row = np.frombuffer(self._receiver.report(), np.uint8)[None, :]
+        packet = telemetry_packets(REPORT_APID, self._report_count, np.array([round(now_s * 1e6)]), row)
+        if packet.size > self._back.room:
+            return []
+        self._report_count += 1
+        return [packet.tobytes()]
+
+    @property
+    def arrived(self) -> bool:
+        """The whole file is there, octet for octet."""
+        return self._receiver.complete and self._receiver.data == self._payload
+
+    def summary(self) -> dict[str, Any]:
+        """Figures of the transfer. Rates are those that were carried; the line itself is `rate_scale` times as fast."""
+        counts = self._there.decoder.statistics
+        took_s = None if self._complete_s is None or self._first_s is None else self._complete_s - self._first_s
+        return {
+            "sha256_match": self.arrived,
+            "octets": len(self._payload),
+            "frames_sent": self._there.frames_sent,
+            "frames_lost": counts.lost,
+            "frames_corrected": counts.corrected_frames,
+            "symbols_corrected": counts.corrected_symbols,
+            "bit_slips": counts.bit_slips,
+            "segments_sent": self._sender.sent,
+            "segments_resent": self._sender.resent,
+            "goodput_mbps": None if not took_s else round(len(self._payload) * 8e-6 / took_s, 3),
+            "latency_ms": None if self._arrived == 0 else round(self._latency_s / self._arrived * 1e3, 2),
+            "transfer_s": None if took_s is None else round(took_s, 3),
+            "rate_scale": self._scale,
+        }
