@@ -64,8 +64,9 @@ class Status:
 class Terminal:
     """The flight software of one terminal.
 
-    profile: pointing angles from the ephemeris product; partner_id: spacecraft id of the other terminal; hot_pixels:
-    bool mask of the camera, from its dark calibration. Raises ConfigError for settings that contradict each other.
+    profile: pointing angles from the ephemeris product; partner_id, partner_role: spacecraft id of the other terminal
+    and its fixed role or "any", both from the plan of the pass; hot_pixels: bool mask of the camera, from its dark
+    calibration. Raises ConfigError for settings that contradict each other.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Terminal:
         devices: Devices,
         profile: PointingProfile,
         partner_id: int,
+        partner_role: str,
         hot_pixels: NDArray[np.bool_],
     ) -> None:
         self.name = name
@@ -84,8 +86,9 @@ class Terminal:
         self.events: list[Event] = []
         self._profile = profile
         self._partner_id = partner_id
+        self._partner_role = partner_role
         self._modes = ModeManager(settings)
-        self._situation = Situation(role=negotiate_role(settings, partner_id, 0))
+        self._situation = Situation(role=self._role(0))
         self._detector = Detector(
             threshold=threshold(settings.detection.false_alarms_per_image, hot_pixels.size),
             mask=hot_pixels,
@@ -203,7 +206,7 @@ class Terminal:
                 self._begin_search(now_s)
             else:
                 situation.slot += 1
-                situation.role = negotiate_role(self.settings, self._partner_id, situation.slot)
+                situation.role = self._role(situation.slot)
                 self._search.restart()
             self.status.bias_x = self.status.bias_y = 0.0
         elif target in (Mode.SCAN, Mode.STARE):
@@ -222,10 +225,13 @@ class Terminal:
         elif target == Mode.SAFE:
             situation.learnt = situation.out_of_range = False
 
+    def _role(self, slot: int) -> Role:
+        return negotiate_role(self.settings, self._partner_id, slot, self._partner_role)
+
     def _begin_search(self, now_s: float) -> None:
         situation = self._situation
         self._acquire_s, situation.slot = now_s, 0
-        situation.role = negotiate_role(self.settings, self._partner_id, 0)
+        situation.role = self._role(0)
         self._search.restart()
 
     def _act(self, now_s: float) -> None:

@@ -9,7 +9,11 @@
 ```
 """
 
+import hashlib
 import math
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numba import njit
@@ -58,8 +62,8 @@ TALLY = np.dtype(
 )
 
 
-@njit(cache=True, nogil=True)
-def run_frame(
+@njit(nogil=True)
+def _run_frame(
     first: int,
     step_s: float,
     world: NDArray[np.void],
@@ -74,13 +78,6 @@ def run_frame(
     truth: NDArray[np.void],
     tally: NDArray[np.void],
 ) -> None:
-    """Run one frame of samples of both terminals.
-
-    first: index of the frame's first sample since the epoch; world: `sim.terminal.TERMINAL` (2,); parameters, states:
-    of the fine loops (2,); geometry: GEOMETRY (2,); noise: two arrays (samples, columns); follow: set-points in rad
-    (2, samples, 2); ring: emitted intensity in W/sr (2, length, 2), length a power of two above the light time;
-    samples: SAMPLE (2, samples); truth: TRUTH (2, samples); tally: TALLY (2,).
-    """
     mask = ring.shape[1] - 1
     rate_hz = 1.0 / step_s
     for k in range(samples.shape[1]):
@@ -161,3 +158,96 @@ def _count(c: Record, x: float, y: float, power: float, gain: float, lit: bool, 
         c.longest = max(c.longest, c.fading)
     else:
         c.fading = 0
+
+
+def _fingerprint(modules: tuple[ModuleType, ...]) -> int:
+    """A number that changes with the source of any of the modules."""
+    digest = hashlib.sha256()
+    for module in modules:
+        assert module.__file__ is not None, "a kernel's module has a file"
+        digest.update(Path(module.__file__).read_bytes())
+    return int.from_bytes(digest.digest()[:7], "big")
+
+
+def _cached(fingerprint: int) -> Callable[..., None]:
+    """The kernel under a cache of compiled code that knows of the modules it was fused from.
+
+    Numba looks at the file of a cached function alone; a value that the function encloses is part of its key.
+    """
+
+    @njit(cache=True, nogil=True)
+    def run_frame(
+        first: int,
+        step_s: float,
+        world: NDArray[np.void],
+        parameters: NDArray[np.void],
+        states: NDArray[np.void],
+        geometry: NDArray[np.void],
+        noise: tuple[NDArray[np.float64], NDArray[np.float64]],
+        platform_columns: NDArray[np.int64],
+        follow: NDArray[np.float64],
+        ring: NDArray[np.float64],
+        samples: NDArray[np.void],
+        truth: NDArray[np.void],
+        tally: NDArray[np.void],
+    ) -> None:
+        if fingerprint != 0:
+            _run_frame(
+                first,
+                step_s,
+                world,
+                parameters,
+                states,
+                geometry,
+                noise,
+                platform_columns,
+                follow,
+                ring,
+                samples,
+                truth,
+                tally,
+            )
+
+    return run_frame
+
+
+_fused = _cached(_fingerprint((fine_loop, camera, gimbal, mirror, optics, platform, quad_cell)))
+
+
+def run_frame(
+    first: int,
+    step_s: float,
+    world: NDArray[np.void],
+    parameters: NDArray[np.void],
+    states: NDArray[np.void],
+    geometry: NDArray[np.void],
+    noise: tuple[NDArray[np.float64], NDArray[np.float64]],
+    platform_columns: NDArray[np.int64],
+    follow: NDArray[np.float64],
+    ring: NDArray[np.float64],
+    samples: NDArray[np.void],
+    truth: NDArray[np.void],
+    tally: NDArray[np.void],
+) -> None:
+    """Run one frame of samples of both terminals.
+
+    first: index of the frame's first sample since the epoch; world: `sim.terminal.TERMINAL` (2,); parameters, states:
+    of the fine loops (2,); geometry: GEOMETRY (2,); noise: two arrays (samples, columns); follow: set-points in rad
+    (2, samples, 2); ring: emitted intensity in W/sr (2, length, 2), length a power of two above the light time;
+    samples: SAMPLE (2, samples); truth: TRUTH (2, samples); tally: TALLY (2,).
+    """
+    _fused(
+        first,
+        step_s,
+        world,
+        parameters,
+        states,
+        geometry,
+        noise,
+        platform_columns,
+        follow,
+        ring,
+        samples,
+        truth,
+        tally,
+    )

@@ -97,11 +97,10 @@ class Lockstep:
             camera = world.hardware[i].camera
             dark = np.stack([camera.render(0.0, 0.0, 0.0, 0.0, None) for _ in range(_DARK_IMAGES)])
             hot = hot_pixel_mask(dark, models[i].flight.detection.read_noise_electrons)
-            partner_id = models[1 - i].flight.spacecraft_id
+            partner = models[1 - i].flight
+            plan = partner.spacecraft_id, partner.acquisition.role
             self.devices.append(devices)
-            self.terminals.append(
-                Terminal(world.names[i], models[i].flight, devices, world.profiles[i], partner_id, hot)
-            )
+            self.terminals.append(Terminal(world.names[i], models[i].flight, devices, world.profiles[i], *plan, hot))
         self._timeline = Timeline(scenario.timeline, world.names, world.blocked)
         self._faults: set[tuple[int, str]] = set()
         self._locked = False

@@ -32,8 +32,9 @@ _PARITY_BITS = 7
 _PARITY = np.uint8(0x7F)
 _UNCORRECTABLE = -1
 
-# Codeblocks that are decoded ahead of the first bad one.
-_BATCH = 32
+# Codeblocks that are decoded at a time: few at first, for most start sequences in noise are false ones.
+_FIRST_BATCH = 4
+_LARGEST_BATCH = 4096
 
 
 class Cltu(NamedTuple):
@@ -196,8 +197,9 @@ def _codeblocks(octets: Octets, first_bit: int, correct: bool) -> tuple[Octets, 
     """Information of the good codeblocks from a bit of the stream on; how many were corrected; if a bad one follows."""
     parts = [np.zeros((0, INFORMATION_OCTETS), np.uint8)]
     corrected = 0
+    batch = _FIRST_BATCH
     while True:
-        n = min(_BATCH, (8 * len(octets) - first_bit) // _CODEBLOCK_BITS)
+        n = min(batch, (8 * len(octets) - first_bit) // _CODEBLOCK_BITS)
         if n == 0:
             return np.concatenate(parts), corrected, False
         information, bits = bch_decode(_aligned(octets, first_bit, n).reshape(n, CODEBLOCK_OCTETS), correct)
@@ -208,6 +210,7 @@ def _codeblocks(octets: Octets, first_bit: int, correct: bool) -> tuple[Octets, 
         if good < n:
             return np.concatenate(parts), corrected, True
         first_bit += n * _CODEBLOCK_BITS
+        batch = min(2 * batch, _LARGEST_BATCH)
 
 
 def _aligned(octets: Octets, first_bit: int, n_codeblocks: int) -> Octets:

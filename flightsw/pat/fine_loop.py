@@ -120,7 +120,7 @@ def step(
                 mode[i, 0] += p.kalman[i, 0] * innovation
                 mode[i, 1] += p.kalman[i, 1] * innovation
 
-        if s.closed == 0:
+        if s.closed == 0 or p.law == 0:
             command = follow_x if axis == 0 else follow_y
             s.integral[axis] = command
         elif p.law == 1:

@@ -210,14 +210,17 @@ class ModeManager:
         return None
 
 
-def negotiate_role(settings: TerminalSettings, partner_id: int, slot: int) -> Role:
+def negotiate_role(settings: TerminalSettings, partner_id: int, slot: int, partner_role: str = "any") -> Role:
     """The role of this terminal in a time slot, from what both know before they see each other.
 
-    A fixed role is kept. Otherwise the lower spacecraft id initiates in even slots and the higher one in odd ones, so a
-    terminal whose own light does not reach the partner still gets to answer.
+    A fixed role is kept, and a partner's fixed role leaves the other one. Otherwise the lower spacecraft id initiates
+    in even slots and the higher one in odd ones, so a terminal whose own light does not reach the partner still gets to
+    answer.
     """
     fixed = settings.acquisition.role
     if fixed != "any":
         return Role.INITIATOR if fixed == "initiator" else Role.RESPONDER
+    if partner_role != "any":
+        return Role.RESPONDER if partner_role == "initiator" else Role.INITIATOR
     lower = settings.spacecraft_id < partner_id
     return Role.INITIATOR if lower == (slot % 2 == 0) else Role.RESPONDER

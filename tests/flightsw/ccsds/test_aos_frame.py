@@ -243,7 +243,8 @@ def test_a_corrected_header_goes_before_the_check_of_the_frame():
 def test_a_header_beyond_correction_is_unexpected():
     channel = AosFormat(30, 77, "none", header_error_control=True)
     (frame,) = channel.build(np.zeros((1, 20), np.uint8), 5, 0, 0)
-    flagged = [errors for errors in codeword_errors((0, 5, 8)) if correct(frame[None, :8] ^ errors)[2][0]]
+    flagged = [errors for errors in codeword_errors((3, 6, 7)) if correct(frame[None, :8] ^ errors)[2][0]]
+    # Master channel and signalling field are those of the channel, only the virtual channel and the check are wrong.
     frame[:8] ^= flagged[0]
     assert channel.read(frame[None, :]).status.tolist() == [FrameStatus.HEADER_UNEXPECTED]
     with pytest.raises(FrameError, match="at most 2 wrong symbols"):

@@ -135,6 +135,11 @@ def test_cltus_end_to_end_and_one_that_is_cut():
     assert (counts.start_sequences, counts.false_starts, counts.codeblocks, counts.corrected) == (3, 0, 4, 0)
 
 
+def test_a_start_sequence_at_the_end_of_the_stream():
+    found, counts = cltu.decode(b"\0\0" + cltu.START_SEQUENCE, start_errors=0)
+    assert (found, counts.start_sequences, counts.false_starts) == ([], 1, 1)
+
+
 def test_a_codeblock_beyond_correction_ends_its_cltu():
     sent = flipped(cltu.encode(bytes(21)), 16 + 64 + 3, 16 + 64 + 4)
     (found,), _ = cltu.decode(sent)

@@ -259,18 +259,29 @@ def test_a_channel_of_idle_frames_may_carry_packets_in_tm():
 def test_a_loss_ahead_of_an_idle_frame_is_a_loss_in_the_packets():
     channel = TmFormat(6 + 40, 77, "none", idle_virtual_channel=1)
     multiplexer = Multiplexer(channel, [1])
-    multiplexer.put(1, packet(1, 120) + packet(2, 20))
-    frames = multiplexer.frames(5)
-    frames[:, 3] = [0, 1, 3, 4, 2]
-    in_order = frames[[0, 4, 2, 3]]
-    for cuts in ([4], [1, 3], [1, 1, 2], [2, 2]):
+    multiplexer.put(1, packet(1, 80) + packet(2, 80) + packet(3, 40))
+    start_of_1, end_of_1, start_of_2, end_of_2, all_of_3, idle = multiplexer.frames(6)
+    for count, frame in enumerate((start_of_1, end_of_1, start_of_2, idle, end_of_2, all_of_3)):
+        frame[3] = count
+    # The lengths would fit: nothing but the idle frame's count tells that these are not the two halves of one packet.
+    received = np.stack([start_of_1, idle, end_of_2, all_of_3])
+    for cuts in ([], [1], [2], [1, 2], [1, 2, 3]):
         demultiplexer = Demultiplexer(channel)
         found = []
-        for piece in np.split(in_order, np.cumsum(cuts)[:-1]):
+        for piece in np.split(received, cuts):
             found += list(demultiplexer.push(piece).get(1, []))
-        assert found == [packet(2, 20)]
-        assert demultiplexer.channel_counts(1).lost_frames == 1
-        assert demultiplexer.channel_counts(1).dropped_packets == 1
+        assert found == [packet(3, 40)]
+        counts = demultiplexer.channel_counts(1)
+        assert (counts.lost_frames, counts.dropped_packets, counts.contradictions) == (2, 1, 0)
+
+
+def test_no_packet_is_dropped_where_none_was_under_way():
+    multiplexer = Multiplexer(TmFormat(6 + 40, 77, "none"), [1])
+    multiplexer.put(1, b"".join(packet(n, 40) for n in range(4)))
+    demultiplexer = Demultiplexer(multiplexer.frame_format)
+    assert list(demultiplexer.push(multiplexer.frames(4)[[0, 2, 3]])[1]) == [packet(n, 40) for n in (0, 2, 3)]
+    counts = demultiplexer.channel_counts(1)
+    assert (counts.lost_frames, counts.dropped_packets, counts.contradictions) == (1, 0, 0)
 
 
 def test_the_counts_of_a_loss_by_hand():
@@ -318,7 +329,7 @@ def test_frame_counts_run_over():
     multiplexer, demultiplexer = Multiplexer(channel, [1]), Demultiplexer(channel)
     some = [packet(n, 20) for n in range(600)]
     multiplexer.put(1, b"".join(some))
-    frames = multiplexer.frames(600)
+    frames = np.concatenate([multiplexer.frames(200), multiplexer.frames(400)])
     assert frames[:, 3].tolist() == frames[:, 2].tolist() == [n % 256 for n in range(600)]
     assert list(demultiplexer.push(frames)[1]) == some
     assert demultiplexer.channel_counts(1).lost_frames == 0

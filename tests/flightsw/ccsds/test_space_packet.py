@@ -177,6 +177,13 @@ def test_a_stream_is_delimited_by_the_lengths_in_it(sent, data):
             delimit(b"".join(octets)[:-cut])
 
 
+def test_encapsulation_packets_of_other_protocols_are_delimited():
+    some = ["E9 03 01", "EA FF 0005 01", "EB FF FFFF 0000000A 0102"]
+    assert [octets.hex() for octets in delimit(bytes.fromhex("".join(some)))] == [
+        octets.replace(" ", "").lower() for octets in some
+    ]
+
+
 @pytest.mark.parametrize(
     ("octets", "what"),
     [

@@ -287,6 +287,9 @@ def test_the_lower_id_begins_and_roles_change_with_the_slot() -> None:
 def test_a_fixed_role_is_kept(one, other, slot) -> None:
     assert negotiate_role(terminal_settings(one, "initiator"), other, slot) == Role.INITIATOR
     assert negotiate_role(terminal_settings(one, "responder"), other, slot) == Role.RESPONDER
+    # the partner that leaves it open takes the other part
+    assert negotiate_role(terminal_settings(other), one, slot, "initiator") == Role.RESPONDER
+    assert negotiate_role(terminal_settings(other), one, slot, "responder") == Role.INITIATOR
 
 
 class Device:
@@ -337,7 +340,7 @@ def test_a_terminal_emits_what_its_mode_allows(mode) -> None:
         point_ahead_x_rad=0.0, point_ahead_y_rad=0.0,
     )  # fmt: skip
     terminal = Terminal(
-        "a", SETTINGS, Devices(*[device] * 5), SimpleNamespace(at=lambda now_s: aim), 2, np.zeros((64, 64), bool)
+        "a", SETTINGS, Devices(*[device] * 5), SimpleNamespace(at=lambda now_s: aim), 2, "any", np.zeros((64, 64), bool)
     )
     assert device.emitted == [(False, False)]
     terminal._modes.mode = mode
