@@ -224,7 +224,7 @@ def _layers(check: ParityCheck, order: Sequence[int]) -> tuple[NDArray[np.uint64
             if (row, column) == (other_row, other_column) and place < other_place:
                 distance = other_place - place
                 limit = min(limit, distance, check.size - distance)
-    rows = min(limit // _LANES * _LANES, check.size)
+    rows = min(limit // _LANES * _LANES or limit, check.size)
     layers = []
     edges: list[tuple[int, int]] = []
     for block_row in order:
