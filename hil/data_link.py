@@ -20,8 +20,8 @@ from flightsw.ccsds import profile as profiles
 from flightsw.ccsds.demultiplexer import Demultiplexer
 from flightsw.ccsds.link import LinkDecoder, LinkEncoder
 from flightsw.ccsds.multiplexer import Multiplexer
-from flightsw.ccsds.space_packet import parse, telemetry_packets
-from flightsw.errors import ConfigError, FrameError
+from flightsw.ccsds.space_packet import Packet, read, telemetry_packets
+from flightsw.errors import ConfigError
 from flightsw.hal import FRAME_S
 from flightsw.services.file_transfer import REPORT_APID, SEGMENT_APID, FileReceiver, FileSender, parse_report
 from hil.scenario import Scenario
@@ -90,18 +90,18 @@ class _Way:
             self.frames_sent += frames
             self._under_way.append((now_s + FRAME_S + light_time_s, line))
 
-    def receive(self, now_s: float, power_w: NDArray[np.float32]) -> list[bytes]:
+    def receive(self, now_s: float, power_w: NDArray[np.float32]) -> list[Packet]:
         """Packets out of what has arrived by now, by the light in the aperture in the last 10 ms, (samples,) in W."""
         light = power_w * self._share
         self.power_w = float(light.mean())
         background = self._sky.noise_photons(now_s, self._wavelength_m, SUN_TEMPERATURE)
-        packets: list[bytes] = []
+        packets: list[Packet] = []
         while self._under_way and self._under_way[0][0] <= now_s + 1e-9:
             _, line = self._under_way.popleft()
             through = self._channel.soft if self._soft else self._channel.hard
             frames = self.decoder.push(through(line, light, background))
             for found in self._demultiplexer.push(frames).values():
-                packets.extend(found)
+                packets.extend(read(found)[0])
         return packets
 
 
@@ -129,10 +129,13 @@ class DataLink:
 
     def frame(self, now_s: float, power_w: NDArray[np.float32], in_comm: list[bool], light_time_s: float) -> None:
         """One frame of 10 ms. power_w: light in both apertures, float32 (2, samples)."""
-        for octets in self._there.receive(now_s, power_w[_RECEIVER]):
-            self._take_segment(octets, now_s)
-        for octets in self._back.receive(now_s, power_w[_SENDER]):
-            self._take_report(octets, now_s)
+        for packet in self._there.receive(now_s, power_w[_RECEIVER]):
+            if packet.apid == SEGMENT_APID:
+                self._take_segment(packet, now_s)
+        for packet in self._back.receive(now_s, power_w[_SENDER]):
+            report = parse_report(packet.data) if packet.apid == REPORT_APID else None
+            if report is not None:
+                self._sender.hear(report, now_s)
         if self._sender.done:
             in_comm = [False, False]
         if in_comm[_SENDER]:
@@ -145,27 +148,14 @@ class DataLink:
         self.strip.append((now_s, good - self._before[0], max(lost - self._before[1], 0), self._there.power_w))
         self._before = (good, lost)
 
-    def _take_segment(self, octets: bytes, now_s: float) -> None:
-        try:
-            packet = parse(octets)
-        except FrameError:
-            return
-        index = self._receiver.accept(packet) if packet.apid == SEGMENT_APID else None
+    def _take_segment(self, packet: Packet, now_s: float) -> None:
+        index = self._receiver.accept(packet)
         if index is None:
             return
         self._arrived += 1
         self._latency_s += now_s - float(self._sender.first_sent_s[index])
-        if self._receiver.complete:
+        if self._arrived == self._sender.segments:
             self._complete_s = now_s
-
-    def _take_report(self, octets: bytes, now_s: float) -> None:
-        try:
-            packet = parse(octets)
-        except FrameError:
-            return
-        report = parse_report(packet.data) if packet.apid == REPORT_APID else None
-        if report is not None:
-            self._sender.hear(report, now_s)
 
     def _reports(self, now_s: float) -> list[bytes]:
         """A report, if there is anything to report and room for it."""

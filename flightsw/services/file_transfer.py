@@ -59,6 +59,11 @@ class FileSender:
         self.resent = 0
 
     @property
+    def segments(self) -> int:
+        """Segments of the file."""
+        return len(self._acknowledged)
+
+    @property
     def done(self) -> bool:
         """Every segment is known to have arrived."""
         return bool(self._acknowledged.all())

@@ -151,7 +151,16 @@ def test_bulk_packets_refuse_what_does_not_fit():
             space_packet.telemetry_packets(apid, 0, np.zeros(1, np.int64), np.zeros((1, octets), np.uint8))
 
 
-@given(st.lists(st.one_of(packets.map(space_packet.build), st.binary(min_size=1, max_size=40)), max_size=12))
+# Of version 1, without secondary header, and with a wrong length, but each with a right check.
+WRONG = [with_crc(b"\x29" + BY_HAND[1:]), with_crc(b"\x01" + BY_HAND[1:]), with_crc(BY_HAND + b"\0")]
+
+
+@given(
+    st.lists(
+        st.one_of(packets.map(space_packet.build), st.binary(min_size=1, max_size=40), st.sampled_from(WRONG)),
+        max_size=12,
+    )
+)
 def test_reading_in_bulk_finds_what_parse_finds(pieces):
     expected = []
     for piece in pieces:
