@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -63,7 +64,7 @@ TALLY = np.dtype(
 
 
 @njit(nogil=True)
-def _run_frame(
+def _frame(
     first: int,
     step_s: float,
     world: NDArray[np.void],
@@ -78,6 +79,13 @@ def _run_frame(
     truth: NDArray[np.void],
     tally: NDArray[np.void],
 ) -> None:
+    """Run one frame of samples of both terminals.
+
+    first: index of the frame's first sample since the epoch; world: `sim.terminal.TERMINAL` (2,); parameters, states:
+    of the fine loops (2,); geometry: GEOMETRY (2,); noise: two arrays (samples, columns); follow: set-points in rad
+    (2, samples, 2); ring: emitted intensity in W/sr (2, length, 2), length a power of two above the light time;
+    samples: SAMPLE (2, samples); truth: TRUTH (2, samples); tally: TALLY (2,).
+    """
     mask = ring.shape[1] - 1
     rate_hz = 1.0 / step_s
     for k in range(samples.shape[1]):
@@ -176,78 +184,12 @@ def _cached(fingerprint: int) -> Callable[..., None]:
     """
 
     @njit(cache=True, nogil=True)
-    def run_frame(
-        first: int,
-        step_s: float,
-        world: NDArray[np.void],
-        parameters: NDArray[np.void],
-        states: NDArray[np.void],
-        geometry: NDArray[np.void],
-        noise: tuple[NDArray[np.float64], NDArray[np.float64]],
-        platform_columns: NDArray[np.int64],
-        follow: NDArray[np.float64],
-        ring: NDArray[np.float64],
-        samples: NDArray[np.void],
-        truth: NDArray[np.void],
-        tally: NDArray[np.void],
-    ) -> None:
+    def run_frame(*arguments: Any) -> None:
         if fingerprint != 0:
-            _run_frame(
-                first,
-                step_s,
-                world,
-                parameters,
-                states,
-                geometry,
-                noise,
-                platform_columns,
-                follow,
-                ring,
-                samples,
-                truth,
-                tally,
-            )
+            _frame(*arguments)
 
     return run_frame
 
 
-_fused = _cached(_fingerprint((fine_loop, camera, gimbal, mirror, optics, platform, quad_cell)))
-
-
-def run_frame(
-    first: int,
-    step_s: float,
-    world: NDArray[np.void],
-    parameters: NDArray[np.void],
-    states: NDArray[np.void],
-    geometry: NDArray[np.void],
-    noise: tuple[NDArray[np.float64], NDArray[np.float64]],
-    platform_columns: NDArray[np.int64],
-    follow: NDArray[np.float64],
-    ring: NDArray[np.float64],
-    samples: NDArray[np.void],
-    truth: NDArray[np.void],
-    tally: NDArray[np.void],
-) -> None:
-    """Run one frame of samples of both terminals.
-
-    first: index of the frame's first sample since the epoch; world: `sim.terminal.TERMINAL` (2,); parameters, states:
-    of the fine loops (2,); geometry: GEOMETRY (2,); noise: two arrays (samples, columns); follow: set-points in rad
-    (2, samples, 2); ring: emitted intensity in W/sr (2, length, 2), length a power of two above the light time;
-    samples: SAMPLE (2, samples); truth: TRUTH (2, samples); tally: TALLY (2,).
-    """
-    _fused(
-        first,
-        step_s,
-        world,
-        parameters,
-        states,
-        geometry,
-        noise,
-        platform_columns,
-        follow,
-        ring,
-        samples,
-        truth,
-        tally,
-    )
+#: `_frame`, compiled once an installation.
+run_frame = _cached(_fingerprint((fine_loop, camera, gimbal, mirror, optics, platform, quad_cell)))
