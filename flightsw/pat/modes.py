@@ -158,6 +158,12 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
             "dark too long",
         ),
         *when(Mode.FINE_TRACK, lambda s: s.mode_s > h.fine_timeout_s and s.dark_s > 0.0, "did not settle in time"),
+        Transition(
+            Mode.FINE_TRACK,
+            Mode.COARSE_TRACK,
+            lambda s: s.mode_s > h.fine_timeout_s and s.residual >= h.fine_residual_urad * 1e-6,
+            "does not settle with light",
+        ),
         Transition(Mode.COMM, Mode.COARSE_TRACK, _slipped, "light in the field but not on the quad cell"),
         Transition(
             Mode.COMM, Mode.REACQUIRE, lambda s: s.dark_s > h.dropout_hold_s, "dark longer than is held through"

@@ -17,7 +17,7 @@ _LOWEST_HZ = 30.0  # the loop rejects what is below, and the drift is too steep 
 _HIGHEST_HZ = 1000.0
 _NEIGHBOURS = 24  # bins on each side that the median is taken over
 _LINE = 3  # bins on each side that a Hann window spreads a line over
-_ABOVE = 12.0  # times the median: a segment's bins exceed this by chance less than once in 10^5
+_ABOVE = 8.0  # times the median: misses no tone between two bins, and finds none in noise
 
 
 def disturbance(error: NDArray[np.floating], command: NDArray[np.floating], lag_samples: float) -> NDArray[np.float64]:
