@@ -225,6 +225,16 @@ def test_erased_codeblock_is_not_the_zero_word(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CODES)
+def test_nan_is_zero_and_infinity_is_certainty(name: str) -> None:
+    code = CODES[name]()
+    rng = np.random.default_rng(12)
+    llr = rng.normal(0, 5, (4, 8 * code.n_out)).astype(np.float32)
+    llr[:, ::5], llr[:, 1::50], llr[:, 2::50] = np.nan, np.inf, -np.inf
+    finite = np.nan_to_num(llr, nan=0.0, posinf=20.0, neginf=-20.0)
+    assert np.array_equal(code.decode(llr, 5)[0], code.decode(finite, 5)[0])
+
+
+@pytest.mark.parametrize("name", CODES)
 def test_codeblocks_do_not_depend_on_each_other(name: str) -> None:
     code = CODES[name]()
     rng = np.random.default_rng(8)
