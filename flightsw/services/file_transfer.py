@@ -23,6 +23,8 @@ from flightsw.errors import ConfigError
 SEGMENT_APID = 100
 REPORT_APID = 101
 SEGMENT_OCTETS = 1000
+#: A receiver makes room for a whole file at its first segment: a forged one may not take all memory.
+LARGEST_FILE_OCTETS = 1 << 30
 #: Segments that one report speaks of, from the first missing one on.
 REPORT_SEGMENTS = 8192
 _PREFIX = np.dtype([("index", ">u4"), ("count", ">u4"), ("size", ">u8")])
@@ -37,11 +39,15 @@ class Report:
 
 
 class FileSender:
-    """Hands out the packets of a file, the missing ones first. Raises ConfigError for an empty file."""
+    """Hands out the packets of a file, the missing ones first. Raises ConfigError for an empty file or one that is too large."""
 
     def __init__(self, data: bytes, resend_after_s: float) -> None:
         if not data:
             raise ConfigError("payload: expected a file with at least one octet, found an empty one")
+        if len(data) > LARGEST_FILE_OCTETS:
+            raise ConfigError(
+                f"payload: expected at most {LARGEST_FILE_OCTETS} octets, found {len(data)}; split the file"
+            )
         count = -(-len(data) // SEGMENT_OCTETS)
         padded = np.zeros((count, SEGMENT_OCTETS), np.uint8)
         padded.reshape(-1)[: len(data)] = np.frombuffer(data, np.uint8)
@@ -130,7 +136,8 @@ class FileReceiver:
         prefix = np.frombuffer(packet.data, _PREFIX, 1)[0]
         index, count, size = int(prefix["index"]), int(prefix["count"]), int(prefix["size"])
         if self._segments is None:
-            if not 0 < size <= count * SEGMENT_OCTETS < size + SEGMENT_OCTETS:
+            fits = 0 < size <= count * SEGMENT_OCTETS < size + SEGMENT_OCTETS
+            if not fits or size > LARGEST_FILE_OCTETS:
                 return None
             self._segments = np.zeros((count, SEGMENT_OCTETS), np.uint8)
             self._have = np.zeros(count, np.bool_)

@@ -122,4 +122,6 @@ def test_segments_that_do_not_belong_are_refused():
     assert receiver.accept(Packet(100, 0, 0, b"short")) is None
     wrong = (5).to_bytes(4, "big") + (3).to_bytes(4, "big") + (2500).to_bytes(8, "big") + bytes(SEGMENT_OCTETS)
     assert receiver.accept(Packet(100, 0, 0, wrong)) is None, "segment 5 of 3"
+    huge = bytes(4) + (2**32 - 1).to_bytes(4, "big") + ((2**32 - 1) * 1000).to_bytes(8, "big") + bytes(SEGMENT_OCTETS)
+    assert FileReceiver().accept(Packet(100, 0, 0, huge)) is None, "4 TB are not made room for"
     assert parse_report(b"abc") is None
