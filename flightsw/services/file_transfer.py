@@ -39,7 +39,7 @@ class Report:
 
 
 class FileSender:
-    """Hands out the packets of a file, the missing ones first. Raises ConfigError for an empty file or one that is too large."""
+    """Hands out the packets of a file, the missing ones first. Raises ConfigError for an empty or a too large file."""
 
     def __init__(self, data: bytes, resend_after_s: float) -> None:
         if not data:
