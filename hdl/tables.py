@@ -5,7 +5,7 @@ constant row for each input bit. A row is the check that the code's reference en
 bit; nothing is derived twice. `python -m hdl.tables` writes the files, a test holds them in step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +37,22 @@ def crc16_rows_of_bits() -> NDArray[np.uint8]:
     return np.ascontiguousarray((checks[:-1] ^ checks[-1]).astype(">u2")).view(np.uint8).reshape(-1, 2)
 
 
-def _parameter(name: str, rows: NDArray[np.uint8]) -> Iterator[str]:
+def crc16_starts() -> NDArray[np.uint8]:
+    """Register values that 0, 1, ... 7 octets of zeros turn into FFFF, uint8 (8, 2)."""
+    starts = [0xFFFF]
+    for _ in range(AHEAD - 1):
+        value = starts[-1]
+        for _ in range(8):
+            value = ((value ^ 0x1021) >> 1 | 0x8000) if value & 1 else value >> 1
+        starts.append(value)
+    return np.array(starts, ">u2").view(np.uint8).reshape(-1, 2)
+
+
+def _parameter(name: str, rows: Sequence[NDArray[np.uint8]]) -> Iterator[str]:
     """Rows as one wide constant, row 0 in the least significant bits; a row's first octet is its most significant."""
-    yield f"localparam [{rows.size * 8 - 1}:0] {name} = {{"
+    yield f"localparam [{8 * sum(row.size for row in rows) - 1}:0] {name} = {{"
     for i in range(len(rows) - 1, -1, -1):
-        yield f"  {rows.shape[1] * 8}'h{rows[i].tobytes().hex()}{',' if i else ''}"
+        yield f"  {8 * rows[i].size}'h{rows[i].tobytes().hex()}{',' if i else ''}"
     yield "};"
 
 
@@ -49,9 +60,11 @@ def files() -> dict[Path, str]:
     """Every generated file with its content."""
     head = "// Written by `python -m hdl.tables`; do not edit.\n"
     sets = [reed_solomon_rows(e, basis) for e in (16, 8) for basis in ("dual", "conventional")]
-    # every row as wide as the longest, its check in the low bits
-    rs = _parameter("RS_ROWS", np.concatenate([np.pad(rows, ((0, 0), (32 - rows.shape[1], 0))) for rows in sets]))
-    crc = _parameter("CRC16_ROWS", crc16_rows_of_bits())
+    rs = _parameter("RS_ROWS", [row for rows in sets for row in rows])
+    crc = [
+        *_parameter("CRC16_ROWS", list(crc16_rows_of_bits())),
+        *_parameter("CRC16_STARTS", list(crc16_starts())),
+    ]
     return {
         RTL / "ccsds_rs_rows.vh": head + "\n".join(rs) + "\n",
         RTL / "ccsds_crc16_rows.vh": head + "\n".join(crc) + "\n",

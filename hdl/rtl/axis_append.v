@@ -1,15 +1,15 @@
 // Appends a systematic code's check octets to each frame, without a bubble at any alignment of frame and beat.
 //
-//                  +------------- octets, step, first, shift ----> check register of the code
-//                  |                                                      |
-//   s_axis --> length guard --> beat register --> merge <----- check -----+
+//                   +---- octets, load, first, shift ----> check register of the code
+//                   |                                             |
+//   s_axis --> length guard --> beat --> beat --> merge <--- check+
 //                                                   |
-//                                                   +--> m_axis
+//                                                   +--> beat --> m_axis
 //
-// The check register lives outside, as every code has its own. It sees the frame moved to the end of the beat: with
-// SPARE lanes free in the last beat of data, the first beat has SPARE zero octets ahead, which a zero register ignores.
-// So its step is always by a whole beat, and the check is complete one cycle after the last data, in time to fill the
-// free lanes of that beat. While the check leaves, s_axis waits; m_axis is valid in every cycle as long as data is there.
+// The check register lives outside, as every code has its own (`systematic_check`). It sees the frame moved to the end of
+// the beat: with SPARE lanes free in the last beat of data, the first beat has SPARE zero octets ahead. So its step is
+// always by a whole beat, and the check fills the free lanes of the last beat of data. While the check leaves, s_axis
+// waits; m_axis is valid in every cycle as long as data is there. All beats move together, when the last can leave.
 //
 // A frame that is too short is filled with zeros, what a frame has too much is dropped, `length_error` is up for one
 // cycle, and the check of that frame is inverted, so that no receiver takes it for good. The next frame is clean.
@@ -17,7 +17,7 @@
 // Parameters   DATA_WIDTH    8, 16, 32 or 64 bits; lane 0, the first octet of a beat, in the low bits (AXI4-Stream)
 //              FRAME_OCTETS  octets of a frame, check not included
 //              CHECK_OCTETS  octets of the check
-// Latency      1 cycle
+// Latency      3 cycles
 // With `enable` low, seen at the first beat of a frame, frames of any length pass as they are.
 `default_nettype none
 
@@ -37,18 +37,19 @@ module axis_append #(
     output wire                    s_axis_tready,
     input  wire                    s_axis_tlast,
 
-    output wire [  DATA_WIDTH-1:0] m_axis_tdata,
-    output wire [DATA_WIDTH/8-1:0] m_axis_tkeep,
-    output wire                    m_axis_tvalid,
+    output reg  [  DATA_WIDTH-1:0] m_axis_tdata,
+    output reg  [DATA_WIDTH/8-1:0] m_axis_tkeep,
+    output reg                     m_axis_tvalid,
     input  wire                    m_axis_tready,
-    output wire                    m_axis_tlast,
+    output reg                     m_axis_tlast,
 
-    // The check register. Octets are in the order of the line: the first in the high bits.
-    output wire [  DATA_WIDTH-1:0] octets,  // to take in
-    output wire                    step,    // take `octets` in, now
-    output wire                    first,   // ... and begin from zero
-    output wire                    shift,   // move up by a beat
-    input  wire [2*DATA_WIDTH-9:0] check    // its first octets
+    // The check register, which moves with `advance`. Octets are in the order of the line: the first in the high bits.
+    output wire                    advance,
+    output wire [  DATA_WIDTH-1:0] octets,   // to take in
+    output wire                    load,     // take `octets` in
+    output wire                    first,    // ... and begin anew
+    output wire                    shift,    // move up by a beat
+    input  wire [2*DATA_WIDTH-9:0] check     // its first octets
 );
 
   localparam LANES = DATA_WIDTH / 8;
@@ -83,18 +84,21 @@ module axis_append #(
   reg filling, dropping;  // the input ended early; it goes on too long
   reg wrong_length;
 
-  reg out_valid, out_last, out_merge, out_check;
-  reg [LANES-1:0] out_keep;
-  reg [DATA_WIDTH-1:0] out_line;
+  // The beats on their way: entered, then waiting for the check, then merged on offer.
+  reg a_valid, a_last, a_merge, a_check;
+  reg b_valid, b_last, b_merge, b_check;
+  reg [LANES-1:0] a_keep, b_keep;
+  reg [DATA_WIDTH-1:0] a_line, b_line;
+  reg b_wrong;
 
   wire append = in_frame ? enabled : enable;
-  wire advance = !out_valid || m_axis_tready;
   wire in_data = count <= LAST_DATA;
   wire last_data = count == LAST_DATA;
   wire load_input = advance && in_data && !filling && !dropping && s_axis_tvalid;
   wire load_data = load_input || (advance && in_data && filling);
   wire load_check = advance && !in_data;
 
+  assign advance = !m_axis_tvalid || m_axis_tready;
   assign s_axis_tready = dropping || (advance && in_data && !filling);
 
   // Line order, and zeros in lanes that bring nothing.
@@ -104,14 +108,13 @@ module axis_append #(
     for (n = 0; n < LANES; n = n + 1) begin : g_lane
       wire taken = !filling && (s_axis_tkeep[n] || !s_axis_tlast);
       assign line[(LANES-1-n)*8+:8] = s_axis_tdata[n*8+:8] & {8{taken}};
-      assign m_axis_tdata[n*8+:8]   = merged[(LANES-1-n)*8+:8];
     end
   endgenerate
 
   // ---- the check register's view: the frame ends with the beat
-  assign step  = load_data && append;
+  assign load  = in_data && (filling || (s_axis_tvalid && !dropping)) && append;
   assign first = !in_frame;
-  assign shift = load_check && count != LAST_DATA + 1'b1;
+  assign shift = b_check;
   generate
     if (SPARE == 0) begin : g_aligned
       assign octets = line;
@@ -128,23 +131,19 @@ module axis_append #(
   // ---- merge: data, then the check from the first free lane on
   // How far into `check` a beat of it reaches depends on the alignment: the rest is left unused.
   // verilator lint_off UNUSEDSIGNAL
-  wire [2*DATA_WIDTH-9:0] marked = check ^ {2 * DATA_WIDTH - 8{wrong_length}};
+  wire [2*DATA_WIDTH-9:0] marked = check ^ {2 * DATA_WIDTH - 8{b_wrong}};
   // verilator lint_on UNUSEDSIGNAL
-  wire [  DATA_WIDTH-1:0] merge_line;
+  wire [DATA_WIDTH-1:0] merge_line;
   generate
     if (SPARE == 0) begin : g_no_merge
-      assign merge_line = out_line;
+      assign merge_line = b_line;
     end else begin : g_merge
-      assign merge_line = {out_line[DATA_WIDTH-1:SPARE*8], marked[2*DATA_WIDTH-9-:SPARE*8]};
+      assign merge_line = {b_line[DATA_WIDTH-1:SPARE*8], marked[2*DATA_WIDTH-9-:SPARE*8]};
     end
   endgenerate
-  wire [DATA_WIDTH-1:0] merged = out_check ? marked[2*DATA_WIDTH-SPARE*8-9-:DATA_WIDTH]
-                               : out_merge ? merge_line : out_line;
+  wire [DATA_WIDTH-1:0] merged = b_check ? marked[2*DATA_WIDTH-SPARE*8-9-:DATA_WIDTH] : b_merge ? merge_line : b_line;
 
-  assign m_axis_tvalid = out_valid;
-  assign m_axis_tkeep  = out_keep;
-  assign m_axis_tlast  = out_last;
-
+  integer lane;
   wire early = s_axis_tlast && (!last_data || (s_axis_tkeep & DATA_KEEP) != DATA_KEEP);
   wire late = last_data && (!s_axis_tlast || (s_axis_tkeep & ~DATA_KEEP) != {LANES{1'b0}});
 
@@ -161,12 +160,23 @@ module axis_append #(
     end
 
     if (advance) begin
-      out_valid <= load_data || load_check;
-      out_line  <= line;
-      out_merge <= append && last_data;
-      out_check <= !in_data;
-      out_last  <= append ? count == LAST : s_axis_tlast;
-      out_keep  <= append ? (count == LAST ? LAST_KEEP : ALL) : (s_axis_tlast ? s_axis_tkeep : ALL);
+      a_valid <= load_data || load_check;
+      a_line  <= line;
+      a_merge <= append && last_data;
+      a_check <= !in_data;
+      a_last  <= append ? count == LAST : s_axis_tlast;
+      a_keep  <= append ? (count == LAST ? LAST_KEEP : ALL) : (s_axis_tlast ? s_axis_tkeep : ALL);
+      b_valid <= a_valid;
+      b_line  <= a_line;
+      b_merge <= a_merge;
+      b_check <= a_check;
+      b_last  <= a_last;
+      b_keep  <= a_keep;
+      b_wrong <= wrong_length;
+      m_axis_tvalid <= b_valid;
+      m_axis_tlast  <= b_last;
+      m_axis_tkeep  <= b_keep;
+      for (lane = 0; lane < LANES; lane = lane + 1) m_axis_tdata[lane*8+:8] <= merged[(LANES-1-lane)*8+:8];
     end
 
     if (load_data || load_check) begin
@@ -187,7 +197,9 @@ module axis_append #(
       dropping <= 1'b0;
       wrong_length <= 1'b0;
       length_error <= 1'b0;
-      out_valid <= 1'b0;
+      a_valid <= 1'b0;
+      b_valid <= 1'b0;
+      m_axis_tvalid <= 1'b0;
     end
   end
 

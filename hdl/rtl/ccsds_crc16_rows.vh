@@ -65,3 +65,13 @@ localparam [1023:0] CRC16_ROWS = {
   16'h2042,
   16'h1021
 };
+localparam [127:0] CRC16_STARTS = {
+  16'h8db1,
+  16'hf125,
+  16'hda3e,
+  16'h5437,
+  16'h2d71,
+  16'h84cf,
+  16'h1e0c,
+  16'hffff
+};

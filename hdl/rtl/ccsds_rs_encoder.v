@@ -3,7 +3,7 @@
 //   s_axis --> axis_append --> m_axis
 //                 |   ^
 //                 v   |
-//             ccsds_rs_check
+//           systematic_check
 //
 // One frame of (255 - 2E) INTERLEAVE - FILL octets in, one codeblock of 255 INTERLEAVE - FILL octets out.
 //
@@ -12,7 +12,7 @@
 //              INTERLEAVE  1, 2, 3, 4, 5 or 8 codewords (clause 4.3.5)
 //              FILL        virtual fill in octets, a multiple of INTERLEAVE (clause 4.3.7)
 //              DUAL_BASIS  1: symbols in the dual basis (clause 4.3.9); 0: conventional
-// Latency      1 cycle
+// Latency      3 cycles
 // Frames of a wrong length, and `enable`, as in axis_append.
 `default_nettype none
 
@@ -41,7 +41,12 @@ module ccsds_rs_encoder #(
     output wire                    m_axis_tlast
 );
 
+  `include "ccsds_rs_rows.vh"
+
   localparam FRAME_OCTETS = (255 - 2 * E) * INTERLEAVE - FILL;
+
+  // Where this code's set of rows begins: E 16 dual, conventional, E 8 dual, conventional.
+  localparam FIRST_ROW = (E == 16 ? 0 : 32768) + (DUAL_BASIS != 0 ? 0 : 1024 * E);
 
   generate
     if (E != 16 && E != 8) begin : g_bad_e
@@ -66,7 +71,7 @@ module ccsds_rs_encoder #(
 
   wire [DATA_WIDTH-1:0] octets;
   wire [2*DATA_WIDTH-9:0] check;
-  wire step, first, shift;
+  wire advance, load, first, shift;
 
   axis_append #(
       .DATA_WIDTH  (DATA_WIDTH),
@@ -87,25 +92,27 @@ module ccsds_rs_encoder #(
       .m_axis_tvalid(m_axis_tvalid),
       .m_axis_tready(m_axis_tready),
       .m_axis_tlast (m_axis_tlast),
+      .advance      (advance),
       .octets       (octets),
-      .step         (step),
+      .load         (load),
       .first        (first),
       .shift        (shift),
       .check        (check)
   );
 
-  ccsds_rs_check #(
+  systematic_check #(
       .DATA_WIDTH(DATA_WIDTH),
-      .E         (E),
+      .SYMBOLS   (2 * E),
       .INTERLEAVE(INTERLEAVE),
-      .DUAL_BASIS(DUAL_BASIS)
+      .ROWS      (RS_ROWS[FIRST_ROW+:1024*E])
   ) check_register (
-      .clk   (clk),
-      .octets(octets),
-      .step  (step),
-      .first (first),
-      .shift (shift),
-      .check (check)
+      .clk    (clk),
+      .advance(advance),
+      .octets (octets),
+      .load   (load),
+      .first  (first),
+      .shift  (shift),
+      .check  (check)
   );
 
 endmodule
