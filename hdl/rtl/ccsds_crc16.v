@@ -10,7 +10,7 @@
 //
 // Parameters   DATA_WIDTH    8, 16, 32 or 64 bits; lane 0, the first octet of a beat, in the low bits (AXI4-Stream)
 //              FRAME_OCTETS  octets of a frame, CRC not included
-// Latency      3 cycles
+// Latency      4 cycles
 // Frames of a wrong length, and `enable`, as in axis_append.
 `default_nettype none
 

@@ -12,7 +12,7 @@
 //              INTERLEAVE  1, 2, 3, 4, 5 or 8 codewords (clause 4.3.5)
 //              FILL        virtual fill in octets, a multiple of INTERLEAVE (clause 4.3.7)
 //              DUAL_BASIS  1: symbols in the dual basis (clause 4.3.9); 0: conventional
-// Latency      3 cycles
+// Latency      4 cycles
 // Frames of a wrong length, and `enable`, as in axis_append.
 `default_nettype none
 
