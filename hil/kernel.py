@@ -63,6 +63,86 @@ TALLY = np.dtype(
 )
 
 
+@njit(nogil=True, inline="always")
+def _sense(
+    now: int,
+    t: float,
+    rate_hz: float,
+    w: Record,
+    g: Record,
+    row: NDArray[np.float64],
+    columns: NDArray[np.int64],
+    other: NDArray[np.float64],
+) -> tuple[float, float, float, float, float, float, float, float]:
+    """What one terminal's sensors see in sample `now`, `t` seconds into the frame.
+
+    Returns the line of sight in the field and behind the mirror (rad), the light in the aperture (W), and the quad
+    cell's reading: two errors in its own unit, and the light on it (W).
+    """
+    bias_x, bias_y = platform.step(w.platform, row)
+    gimbal.step(w.gimbal)
+    azimuth = g.azimuth + t * (g.azimuth_rate + 0.5 * t * g.azimuth_acceleration)
+    elevation = g.elevation + t * (g.elevation_rate + 0.5 * t * g.elevation_acceleration)
+    field_x = (azimuth - w.gimbal.angle[0]) * g.cos_elevation - bias_x
+    field_y = elevation - w.gimbal.angle[1] - bias_y
+    line_x = field_x - w.mirror.angle[0]
+    line_y = field_y - w.mirror.angle[1]
+
+    mask = other.shape[0] - 1
+    delay = g.light_time_s * rate_hz
+    whole = math.floor(delay)
+    late = delay - whole
+    newer = (now - whole) & mask
+    older = (newer - 1) & mask
+    signal = (1.0 - late) * other[newer, 0] + late * other[older, 0]
+    beacon = (1.0 - late) * other[newer, 1] + late * other[older, 1]
+    collected = w.optics.clear * w.optics.aperture / (g.range_m * g.range_m)
+    power = signal * collected
+    seen = beacon * collected if w.optics.camera_sees_beacon != 0 else power
+    camera.expose(w.exposure, seen * w.optics.camera_share, field_x, field_y)
+    error_x, error_y, light = quad_cell.read(w.quad_cell, line_x, line_y, power * w.optics.quad_share, row, columns)
+    return field_x, field_y, line_x, line_y, power, error_x, error_y, light
+
+
+@njit(nogil=True, inline="always")
+def _act(
+    now: int,
+    w: Record,
+    g: Record,
+    seen: tuple[float, float, float, float, float, float, float, float],
+    command_x: float,
+    command_y: float,
+    slope_rad: float,
+    presence_w: float,
+    own: NDArray[np.float64],
+    sample: Record,
+    actual: Record,
+    c: Record,
+) -> None:
+    """Emit, note the sample and the truth, and let the mirror follow its command."""
+    _, _, line_x, line_y, power, error_x, error_y, light = seen
+    emitted, beaconed = optics.emit(w.optics, line_x, line_y, g.lead_x, g.lead_y)
+    at = now & (own.shape[0] - 1)
+    own[at, 0] = emitted
+    own[at, 1] = beaconed
+
+    sample.error_x = error_x * slope_rad
+    sample.error_y = error_y * slope_rad
+    sample.mirror_x = command_x
+    sample.mirror_y = command_y
+    sample.power_w = light
+    actual.error_x = line_x
+    actual.error_y = line_y
+    actual.transmit = emitted
+    actual.power_w = power
+    if c.on != 0:
+        gain = emitted / w.optics.signal_intensity
+        fades = power < c.fade_w and w.optics.clear > 0.0
+        _count(c, line_x, line_y, power, gain, light >= presence_w, fades)
+
+    mirror.step(w.mirror, command_x, command_y)
+
+
 @njit(nogil=True)
 def _frame(
     first: int,
@@ -86,67 +166,19 @@ def _frame(
     (2, samples, 2); ring: emitted intensity in W/sr (2, length, 2), length a power of two above the light time;
     samples: SAMPLE (2, samples); truth: TRUTH (2, samples); tally: TALLY (2,).
     """
-    mask = ring.shape[1] - 1
     rate_hz = 1.0 / step_s
     for k in range(samples.shape[1]):
-        t = k * step_s
         now = first + k
         for i in range(2):
-            w = world[i]
-            g = geometry[i]
             row = noise[0][k] if i == 0 else noise[1][k]
-            columns = platform_columns[i]
-
-            bias_x, bias_y = platform.step(w.platform, row)
-            gimbal.step(w.gimbal)
-            azimuth = g.azimuth + t * (g.azimuth_rate + 0.5 * t * g.azimuth_acceleration)
-            elevation = g.elevation + t * (g.elevation_rate + 0.5 * t * g.elevation_acceleration)
-            field_x = (azimuth - w.gimbal.angle[0]) * g.cos_elevation - bias_x
-            field_y = elevation - w.gimbal.angle[1] - bias_y
-            line_x = field_x - w.mirror.angle[0]
-            line_y = field_y - w.mirror.angle[1]
-
-            delay = g.light_time_s * rate_hz
-            whole = math.floor(delay)
-            late = delay - whole
-            newer = (now - whole) & mask
-            older = (newer - 1) & mask
-            other = ring[1 - i]
-            signal = (1.0 - late) * other[newer, 0] + late * other[older, 0]
-            beacon = (1.0 - late) * other[newer, 1] + late * other[older, 1]
-            collected = w.optics.clear * w.optics.aperture / (g.range_m * g.range_m)
-            power = signal * collected
-            seen = beacon * collected if w.optics.camera_sees_beacon != 0 else power
-            camera.expose(w.exposure, seen * w.optics.camera_share, field_x, field_y)
-            error_x, error_y, light = quad_cell.read(
-                w.quad_cell, line_x, line_y, power * w.optics.quad_share, row, columns
+            seen = _sense(now, k * step_s, rate_hz, world[i], geometry[i], row, platform_columns[i], ring[1 - i])
+            x, y = fine_loop.step(
+                parameters[i], states[i], seen[5], seen[6], seen[7], follow[i, k, 0], follow[i, k, 1]
             )
-
-            command_x, command_y = fine_loop.step(
-                parameters[i], states[i], error_x, error_y, light, follow[i, k, 0], follow[i, k, 1]
+            slope_rad, presence_w = parameters[i].slope_rad, parameters[i].presence_w
+            _act(
+                now, world[i], geometry[i], seen, x, y, slope_rad, presence_w, ring[i], samples[i, k], truth[i, k], tally[i]
             )
-
-            emitted, beaconed = optics.emit(w.optics, line_x, line_y, g.lead_x, g.lead_y)
-            ring[i, now & mask, 0] = emitted
-            ring[i, now & mask, 1] = beaconed
-
-            sample = samples[i, k]
-            sample.error_x = error_x * parameters[i].slope_rad
-            sample.error_y = error_y * parameters[i].slope_rad
-            sample.mirror_x = command_x
-            sample.mirror_y = command_y
-            sample.power_w = light
-            actual = truth[i, k]
-            actual.error_x = line_x
-            actual.error_y = line_y
-            actual.transmit = emitted
-            actual.power_w = power
-            if tally[i].on != 0:
-                gain = emitted / w.optics.signal_intensity
-                fades = power < tally[i].fade_w and w.optics.clear > 0.0
-                _count(tally[i], line_x, line_y, power, gain, light >= parameters[i].presence_w, fades)
-
-            mirror.step(w.mirror, command_x, command_y)
 
 
 @njit(cache=True, nogil=True)
