@@ -143,6 +143,33 @@ def _act(
     mirror.step(w.mirror, command_x, command_y)
 
 
+@njit(nogil=True, inline="always")
+def _terminal(
+    start: int,
+    end: int,
+    first: int,
+    step_s: float,
+    w: Record,
+    p: Record,
+    s: Record,
+    g: Record,
+    noise: NDArray[np.float64],
+    columns: NDArray[np.int64],
+    follow: NDArray[np.float64],
+    other: NDArray[np.float64],
+    own: NDArray[np.float64],
+    samples: NDArray[np.void],
+    truth: NDArray[np.void],
+    c: Record,
+) -> None:
+    """Samples `start` to `end` of a frame, at one terminal; all light that arrives in them is in `other`."""
+    for k in range(start, end):
+        now = first + k
+        seen = _sense(now, k * step_s, 1.0 / step_s, w, g, noise[k], columns, other)
+        x, y = fine_loop.step(p, s, seen[5], seen[6], seen[7], follow[k, 0], follow[k, 1])
+        _act(now, w, g, seen, x, y, p.slope_rad, p.presence_w, own, samples[k], truth[k], c)
+
+
 @njit(nogil=True)
 def _frame(
     first: int,
@@ -159,25 +186,35 @@ def _frame(
     truth: NDArray[np.void],
     tally: NDArray[np.void],
 ) -> None:
-    """Run one frame of samples of both terminals.
+    """Run one frame of samples of both terminals, in turns of at most a light time.
 
     first: index of the frame's first sample since the epoch; world: `sim.terminal.TERMINAL` (2,); parameters, states:
     of the fine loops (2,); geometry: GEOMETRY (2,); noise: two arrays (samples, columns); follow: set-points in rad
     (2, samples, 2); ring: emitted intensity in W/sr (2, length, 2), length a power of two above the light time;
     samples: SAMPLE (2, samples); truth: TRUTH (2, samples); tally: TALLY (2,).
     """
-    rate_hz = 1.0 / step_s
-    for k in range(samples.shape[1]):
-        now = first + k
+    block = samples.shape[1]
+    turn = max(1, min(block, math.floor(min(geometry[0].light_time_s, geometry[1].light_time_s) / step_s)))
+    for start in range(0, block, turn):
+        end = min(start + turn, block)
         for i in range(2):
-            row = noise[0][k] if i == 0 else noise[1][k]
-            seen = _sense(now, k * step_s, rate_hz, world[i], geometry[i], row, platform_columns[i], ring[1 - i])
-            x, y = fine_loop.step(
-                parameters[i], states[i], seen[5], seen[6], seen[7], follow[i, k, 0], follow[i, k, 1]
-            )
-            slope_rad, presence_w = parameters[i].slope_rad, parameters[i].presence_w
-            _act(
-                now, world[i], geometry[i], seen, x, y, slope_rad, presence_w, ring[i], samples[i, k], truth[i, k], tally[i]
+            _terminal(
+                start,
+                end,
+                first,
+                step_s,
+                world[i],
+                parameters[i],
+                states[i],
+                geometry[i],
+                noise[0] if i == 0 else noise[1],
+                platform_columns[i],
+                follow[i],
+                ring[1 - i],
+                ring[i],
+                samples[i],
+                truth[i],
+                tally[i],
             )
 
 
