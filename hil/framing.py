@@ -23,6 +23,7 @@ from flightsw.ccsds.space_packet import (
     SEQUENCE_COUNTS,
     TIME_OCTETS,
     Packet,
+    SequenceFlags,
 )
 from flightsw.errors import ProtocolError
 from hil.transports import Framing
@@ -84,7 +85,8 @@ def parse(octets: bytes) -> Packet | Fault:
         sequence & ~_UNSEGMENTED,
         time_us,
         octets[_DATA_AT:-CRC_OCTETS],
-        telecommand=head & _TELECOMMAND != 0,
+        SequenceFlags.UNSEGMENTED,
+        head & _TELECOMMAND != 0,
     )
 
 
@@ -99,12 +101,13 @@ class PacketReader(ABC):
     Attributes:
         octets: octets taken.
         good: packets given.
-        bad: frames left out, by fault.
+        bad: frames left out, by fault; `bad_frames` counts all of them.
     """
 
     def __init__(self) -> None:
         self.octets = 0
         self.good = 0
+        self.bad_frames = 0
         self.bad: Counter[Fault] = Counter()
 
     @abstractmethod
@@ -114,16 +117,20 @@ class PacketReader(ABC):
     @property
     def looks_like_baud_mismatch(self) -> bool:
         """Frame after frame was bad and none good, as it is when both sides differ in baud rate."""
-        return self.good == 0 and self.bad.total() >= MISMATCH_FRAMES
+        return self.good == 0 and self.bad_frames >= MISMATCH_FRAMES
 
     def _accept(self, octets: bytes, packets: list[Packet]) -> bool:
         found = parse(octets)
         if isinstance(found, Fault):
-            self.bad[found] += 1
+            self._leave_out(found)
             return False
         self.good += 1
         packets.append(found)
         return True
+
+    def _leave_out(self, fault: Fault) -> None:
+        self.bad[fault] += 1
+        self.bad_frames += 1
 
 
 class StreamReader(PacketReader):
@@ -138,7 +145,8 @@ class StreamReader(PacketReader):
         """Packets that are whole with these octets, in order."""
         self.octets += len(octets)
         packets: list[Packet] = []
-        *frames, rest = octets.split(DELIMITER)
+        frames = octets.split(DELIMITER)
+        rest = frames.pop()
         if frames:
             if self._begun:
                 self._begun += frames[0]
@@ -153,7 +161,7 @@ class StreamReader(PacketReader):
         if not self._oversize:
             self._begun += rest
             if len(self._begun) > LARGEST_FRAME:
-                self.bad[Fault.OVERSIZE] += 1
+                self._leave_out(Fault.OVERSIZE)
                 self._begun.clear()
                 self._oversize = True
         return packets
@@ -162,7 +170,7 @@ class StreamReader(PacketReader):
         try:
             octets = cobs.decode(encoded)
         except cobs.DecodeError:
-            self.bad[Fault.CODING] += 1
+            self._leave_out(Fault.CODING)
         else:
             self._accept(octets, packets)
 

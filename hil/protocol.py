@@ -65,7 +65,9 @@ class Kind(IntEnum):
     FINE_LOOP = 0x107
     POINT_AHEAD = 0x108
 
-    def __str__(self) -> str:
+    @property
+    def label(self) -> str:
+        """The kind's name in bench files and messages."""
         return self.name.lower()
 
     @property
@@ -76,7 +78,7 @@ class Kind(IntEnum):
 
 def kind_name(octet: int) -> str:
     """Name of the kind that HELLO's reply gives as one octet, or the octet itself where no kind has it."""
-    return next((str(kind) for kind in Kind if kind.octet == octet), f"unknown kind {octet:#04x}")
+    return next((kind.label for kind in Kind if kind.octet == octet), f"unknown kind {octet:#04x}")
 
 
 class Capability(IntFlag):
@@ -302,32 +304,33 @@ class _Form:
         self.id = identifier
         self.name = message.__name__.upper()
         self.to_device = identifier < REPLY
-        formats = ">B"
+        fields = ""
         self.tail: Construct | None = None
         for field in body.subcons:
             layout = field.subcon
             if isinstance(layout, FormatField):
-                formats += layout.fmtstr[1:]
+                fields += layout.fmtstr[1:]
             elif isinstance(layout, Bytes):
-                formats += f"{layout.length}s"
+                fields += f"{layout.length}s"
             else:
                 self.tail = layout
-        self.fixed = struct.Struct(formats)
+        self._pack = struct.Struct(">B" + fields)
+        # the id is known by then
+        self._unpack = struct.Struct(">x" + fields)
 
     def pack(self, message: Message) -> bytes:
         if self.tail is None:
-            return self.fixed.pack(self.id, *message)
-        *fixed, tail = message
-        if self.message is Error:
-            tail = error_text(tail)
-        return self.fixed.pack(self.id, *fixed) + tail
+            return self._pack.pack(self.id, *message)
+        fields: tuple[Any, ...] = message
+        tail = fields[-1] if self.message is not Error else error_text(fields[-1])
+        return self._pack.pack(self.id, *fields[:-1]) + bytes(tail)
 
     def unpack(self, data: bytes) -> Message:
-        octets = self.fixed.size
+        octets = self._unpack.size
         if len(data) != octets and (self.tail is None or len(data) < octets):
             expected = f"{octets - 1} octets" if self.tail is None else f"at least {octets - 1} octets"
             raise MessageError(ErrorCode.BAD_LENGTH, f"{self.name}: expected {expected}, found {len(data) - 1}")
-        fields: tuple[Any, ...] = self.fixed.unpack_from(data)[1:]
+        fields: tuple[Any, ...] = self._unpack.unpack_from(data)
         if self.tail is not None:
             fields += (data[octets:] if self.message is not Error else _text(data[octets:]),)
         return self.message._make(fields)

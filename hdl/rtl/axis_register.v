@@ -4,7 +4,8 @@
 //                  |            v
 //   s_axis --------+---------> (or) --> beat on offer --> m_axis
 //
-// A beat that comes while the one on offer has not been taken waits in `spare`, and s_axis_tready goes down a cycle later.
+// A beat that comes while the one on offer has not been taken waits in `spare`, and s_axis_tready goes down a cycle
+// later.
 //
 // Parameters   DATA_WIDTH  8, 16, 32 or 64 bits
 // Latency      1 cycle
@@ -28,6 +29,15 @@ module axis_register #(
     input  wire                    m_axis_tready,
     output reg                     m_axis_tlast
 );
+
+  generate
+    if (DATA_WIDTH != 8 && DATA_WIDTH != 16 && DATA_WIDTH != 32 && DATA_WIDTH != 64) begin : g_bad_width
+      initial begin
+        $display("%m: DATA_WIDTH: expected 8, 16, 32 or 64, found %0d", DATA_WIDTH);
+        $finish;
+      end
+    end
+  endgenerate
 
   reg [  DATA_WIDTH-1:0] spare_tdata;
   reg [DATA_WIDTH/8-1:0] spare_tkeep;

@@ -11,7 +11,7 @@ from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, RisingEdge
+from cocotb.triggers import FallingEdge, RisingEdge, with_timeout
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
 CLOCK_NS = 10
@@ -75,18 +75,25 @@ class StreamBench:
                 else None
             )
             if offered is not None and not dut.rst.value:
-                assert beat == offered, f"cycle {self.cycles}: beat offered and not taken: expected {offered}, found {beat}"
+                assert beat == offered, (
+                    f"cycle {self.cycles}: beat offered and not taken: expected {offered}, found {beat}"
+                )
             offered = beat if valid and not ready else None
             self.cycles += 1
             self.valid_cycles += valid
 
     async def pass_frames(self, frames: Iterable[bytes]) -> list[bytes]:
-        """Send frames, and return as many as went in, in the order in which they came out."""
-        sent = 0
+        """Send frames, and return as many as went in, in the order in which they came out.
+
+        Raises SimTimeoutError where a frame does not come out within many times the cycles that all of them take.
+        """
+        sent = octets = 0
         for frame in frames:
             self.source.send_nowait(AxiStreamFrame(frame))
             sent += 1
-        return [bytes((await self.sink.recv()).tdata) for _ in range(sent)]
+            octets += len(frame)
+        patience = CLOCK_NS * (10_000 + 40 * octets)
+        return [bytes((await with_timeout(self.sink.recv(), patience, "ns")).tdata) for _ in range(sent)]
 
 
 def assert_frames(found: list[bytes], expected: list[bytes]) -> None:

@@ -7,7 +7,7 @@ for how packets are told apart on it.
 from enum import Enum
 from typing import Protocol
 
-#: Longest time that a write waits for a port that takes nothing.
+#: How long a write waits for a line that takes nothing.
 WRITE_TIMEOUT_S = 1.0
 
 

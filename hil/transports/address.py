@@ -42,7 +42,7 @@ class SerialAddress:
 
     def open(self) -> Transport:
         """Open the port."""
-        return serial_port.SerialTransport(self.url, self.baud)
+        return serial_port.open_port(self.url, self.baud)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ def parse(text: str) -> Address:
     scheme, colon, rest = text.partition(":")
     parser = _PARSERS.get(scheme) if colon else None
     if parser is None:
-        raise ConfigError(f"device address {text!r}: expected serial:, usb:, tcp: or pty: before it, found none of them")
+        raise ConfigError(
+            f"device address {text!r}: expected serial:, usb:, tcp: or pty: before it, found none of them"
+        )
     return parser(text, rest)
 
 

@@ -1,8 +1,7 @@
-"""Octets through a file descriptor that does not block: what TCP and pseudo-terminals have in common."""
+"""Octets through a file descriptor that does not block: what serial ports, TCP and pseudo-terminals have in common."""
 
 import os
 import select
-import time
 from math import ceil
 
 from flightsw.errors import DeviceDisconnected, DeviceTimeout
@@ -20,24 +19,22 @@ class DescriptorTransport:
         os.set_blocking(descriptor, False)
         self.name = name
         self._descriptor: int | None = descriptor
-        self._readable = poll(descriptor, select.POLLIN)
-        self._writable = poll(descriptor, select.POLLOUT)
+        self._readable = _poll(descriptor, select.POLLIN)
+        self._writable = _poll(descriptor, select.POLLOUT)
 
     def write(self, octets: bytes) -> None:
         """Send all of `octets`. Raises DeviceTimeout if the other side does not take them."""
         descriptor = self._open()
-        deadline = time.monotonic() + WRITE_TIMEOUT_S
-        rest = memoryview(octets)
+        rest = octets
         try:
             while rest:
                 try:
                     rest = rest[os.write(descriptor, rest) :]
                 except BlockingIOError:
-                    remaining = deadline - time.monotonic()
-                    if remaining <= 0 or not self._writable.poll(milliseconds(remaining)):
+                    if not self._writable.poll(milliseconds(WRITE_TIMEOUT_S)):
                         raise DeviceTimeout(
-                            f"{self.name}: expected the other side to take {len(octets)} octets within "
-                            f"{WRITE_TIMEOUT_S:g} s, found it full with {len(rest)} left"
+                            f"{self.name}: expected the other side to take octets within {WRITE_TIMEOUT_S:g} s, "
+                            f"found it full with {len(rest)} of {len(octets)} left"
                         ) from None
         except OSError as error:
             raise self._gone(error) from None
@@ -67,13 +64,12 @@ class DescriptorTransport:
         return DeviceDisconnected(f"{self.name}: the other side is gone{cause}: connect it, then open it again")
 
 
-def poll(descriptor: int, events: int) -> select.poll:
-    """A poll object for one descriptor."""
-    poller = select.poll()
-    poller.register(descriptor, events)
-    return poller
-
-
 def milliseconds(seconds: float) -> int:
     """A timeout for poll, rounded up."""
     return ceil(seconds * 1000) if seconds > 0 else 0
+
+
+def _poll(descriptor: int, events: int) -> select.poll:
+    poller = select.poll()
+    poller.register(descriptor, events)
+    return poller

@@ -47,7 +47,7 @@ class InProcessTransport:
 
     def read(self, timeout_s: float) -> bytes:
         """What is there, at once; else what comes within `timeout_s`, or b"". A transfer at a time where so framed."""
-        if not self._inbox and self.wait is not None and timeout_s > 0 and not self._either_closed():
+        if not self._inbox and self.wait is not None and not self._either_closed():
             self.wait(timeout_s)
             timeout_s = 0.0
         with self._changed:

@@ -1,7 +1,7 @@
 """Pseudo-terminal: this side plays the device, the other opens `path` as it would open a serial port.
 
-As with a UART, the device does not notice whether a host is there: what it sends to nobody waits in the kernel's buffer,
-and then a write times out.
+As with a UART, the device does not notice whether a host is there: what it sends to nobody waits in the kernel's
+buffer, and once that is full a write times out.
 """
 
 import os

@@ -3,85 +3,85 @@
 import contextlib
 import errno
 import grp
-import os
-import select
-import time
+import termios
 from pathlib import Path
 from typing import Any
 
 import serial
 
 from flightsw.errors import ConfigError, DeviceAccess, DeviceDisconnected, DeviceError, DeviceNotFound, DeviceTimeout
-from hil.transports import WRITE_TIMEOUT_S, Framing
-from hil.transports.descriptor import milliseconds, poll
+from hil.transports import WRITE_TIMEOUT_S, Framing, Transport
+from hil.transports.descriptor import DescriptorTransport
 
-_READ_OCTETS = 1 << 16
 #: open(2) and the exclusive lock say this of a port that another program has.
 _IN_USE = (errno.EBUSY, errno.EAGAIN)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 
 
-class SerialTransport:
-    """An open port, for this process alone.
+def open_port(url: str, baud: int) -> Transport:
+    """Open a port, for this process alone.
 
-    Ports with a file descriptor are waited for here, to the millisecond, and read and written without blocking, as
-    changing pyserial's timeout would configure the port anew each time. The others (`loop://`, `rfc2217://`) keep
-    pyserial's own waiting.
+    Raises DeviceNotFound, DeviceAccess, or ConfigError for a URL or baud rate that cannot be.
     """
+    name = f"serial:{url}"
+    try:
+        port = serial.serial_for_url(url, baudrate=baud, exclusive=True, timeout=0, write_timeout=WRITE_TIMEOUT_S)
+    except (serial.SerialException, OSError) as error:
+        raise _not_opened(name, url, error) from None
+    except (ValueError, OverflowError, termios.error) as error:
+        raise ConfigError(
+            f"{name}: expected a port or a pyserial URL, and a baud rate that it has, found {baud} Bd: {error}"
+        ) from None
+    # USB adapters hold octets back for up to 16 ms unless told not to; not every port can be told
+    with contextlib.suppress(ValueError, AttributeError, NotImplementedError):
+        port.set_low_latency_mode(True)
+    return NativePort(name, port) if type(port) is serial.Serial else UrlPort(name, port)
+
+
+class NativePort(DescriptorTransport):
+    """A device file, which pyserial opened, locked and configured.
+
+    It is read and written without pyserial, whose timeouts would configure the port anew each time that they change.
+    """
+
+    def __init__(self, name: str, port: Any) -> None:
+        self._port = port
+        super().__init__(name, port.fileno())
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._descriptor = None
+        self._port.close()
+
+
+class UrlPort:
+    """A port of another kind: `socket://`, `rfc2217://`, `loop://`, `spy://`."""
 
     framing = Framing.STREAM
 
-    def __init__(self, url: str, baud: int) -> None:
-        """Open. Raises DeviceNotFound, DeviceAccess, or ConfigError for a URL or baud rate that cannot be."""
-        self.name = f"serial:{url}"
-        try:
-            self._port = serial.serial_for_url(
-                url, baudrate=baud, exclusive=True, timeout=0, write_timeout=WRITE_TIMEOUT_S
-            )
-        except (serial.SerialException, OSError) as error:
-            raise _not_opened(self.name, url, error) from None
-        except (ValueError, OverflowError) as error:
-            raise ConfigError(
-                f"{self.name}: expected a port or a pyserial URL, and a baud rate that it has, found {baud} Bd: {error}"
-            ) from None
-        # USB adapters hold octets back for up to 16 ms unless told not to; not every port can be told
-        with contextlib.suppress(ValueError, AttributeError, NotImplementedError):
-            self._port.set_low_latency_mode(True)
-        descriptor = _descriptor(self._port)
-        self._readable = self._writable = None
-        if descriptor is not None:
-            self._readable = poll(descriptor, select.POLLIN)
-            self._writable = poll(descriptor, select.POLLOUT)
-            self._port.write_timeout = 0
+    def __init__(self, name: str, port: Any) -> None:
+        self.name = name
+        self._port = port
 
     def write(self, octets: bytes) -> None:
         """Send all of `octets`. Raises DeviceTimeout if the port does not take them."""
         try:
-            if self._writable is None:
-                self._port.write(octets)
-                return
-            deadline = time.monotonic() + WRITE_TIMEOUT_S
-            while octets:
-                if not self._writable.poll(milliseconds(deadline - time.monotonic())):
-                    raise serial.SerialTimeoutException
-                octets = octets[self._port.write(octets) :]
+            self._port.write(octets)
         except serial.SerialTimeoutException:
             raise DeviceTimeout(
                 f"{self.name}: expected the port to take octets within {WRITE_TIMEOUT_S:g} s, found it full"
             ) from None
-        except (OSError, ValueError, TypeError) as error:
+        except OSError as error:
             raise self._gone(error) from None
 
     def read(self, timeout_s: float) -> bytes:
         """What is there, at once; else what comes within `timeout_s`, or b""."""
         try:
-            if self._readable is None:
-                return self._read_waiting(timeout_s)
-            if not self._readable.poll(milliseconds(timeout_s)):
-                return b""
-            octets: bytes = self._port.read(_READ_OCTETS)
-            return octets
-        except (OSError, ValueError, TypeError) as error:
+            self._port.timeout = timeout_s
+            octets: bytes = self._port.read(1)
+            waiting = self._port.in_waiting if octets else 0
+            return octets + self._port.read(waiting) if waiting else octets
+        except OSError as error:
             raise self._gone(error) from None
 
     def close(self) -> None:
@@ -92,23 +92,8 @@ class SerialTransport:
         if connection is not None:
             connection.close()
 
-    def _read_waiting(self, timeout_s: float) -> bytes:
-        self._port.timeout = timeout_s
-        octets: bytes = self._port.read(1)
-        if octets:
-            octets += self._port.read(self._port.in_waiting)
-        return octets
-
     def _gone(self, error: Exception) -> DeviceDisconnected:
-        return DeviceDisconnected(f"{self.name}: the device is gone ({error}): plug it in, then open it again")
-
-
-def _descriptor(port: Any) -> int | None:
-    try:
-        descriptor: int = port.fileno()
-    except (AttributeError, OSError):
-        return None
-    return descriptor
+        return DeviceDisconnected(f"{self.name}: the device is gone ({error}): connect it, then open it again")
 
 
 def _not_opened(name: str, url: str, error: OSError) -> DeviceError:
@@ -133,4 +118,4 @@ def _group(url: str) -> str:
         group = grp.getgrgid(Path(url).stat().st_gid).gr_name
     except (OSError, KeyError):
         return "dialout"
-    return "dialout" if group == "root" or not os.path.isabs(url) else group
+    return "dialout" if group == "root" else group

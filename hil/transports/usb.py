@@ -1,7 +1,7 @@
 """USB, through pyusb: a pair of bulk endpoints of a vendor-specific interface.
 
-Each packet is one transfer. It ends with a packet of the bus that is shorter than the endpoint's largest, if need be one
-of no octets (USB 2.0, 5.8.3), so a transfer that fills its last packet is followed by an empty one.
+Each space packet is one transfer. It ends with a packet of the bus that is shorter than the endpoint's largest
+(USB 2.0, 5.8.3), so a transfer that fills its last packet is followed by an empty one.
 """
 
 import array
@@ -88,7 +88,11 @@ class UsbTransport:
         alike = list(usb.core.find(find_all=True, backend=backend, idVendor=vendor, idProduct=product))
         if serial is None and len(alike) == 1:
             return alike[0]
-        numbers = [_serial_number(device) for device in alike]
+        try:
+            numbers = [_serial_number(device) for device in alike]
+        finally:
+            for device in alike:
+                usb.util.dispose_resources(device)
         if serial is None and alike:
             raise ConfigError(
                 f"{self.name}: expected one such device, found {len(alike)}: "
@@ -141,13 +145,14 @@ class UsbTransport:
             return self._stalled(endpoint)
         if error.errno in (errno.EACCES, errno.EPERM):
             return DeviceAccess(
-                f"{self.name}: expected to be allowed to open it, found that udev does not allow it: put this line into "
-                f"{UDEV_FILE}: {self._udev_rule} and run `sudo udevadm control --reload && sudo udevadm trigger`"
+                f"{self.name}: expected to be allowed to open it, found that udev does not allow it: "
+                f"put this line into {UDEV_FILE}: {self._udev_rule} "
+                "and run `sudo udevadm control --reload && sudo udevadm trigger`"
             )
         if error.errno == errno.EBUSY:
             return DeviceAccess(
-                f"{self.name}: expected a free interface, found that another program or a kernel driver has claimed it: "
-                "close that program, or unbind the driver"
+                f"{self.name}: expected a free interface, found that another program or a kernel driver "
+                "has claimed it: close that program, or unbind the driver"
             )
         if error.errno in _GONE:
             return DeviceDisconnected(
