@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow lint benchmark clean
+.PHONY: demo test test-slow test-hdl-full lint benchmark clean
 
 demo: $(READY)
 	$(BIN)/beamlock run leo_crosslink --out runs/demo
@@ -15,7 +15,12 @@ test: lint
 	$(BIN)/pytest -n 2
 
 test-slow: $(READY)
-	$(BIN)/pytest -n 2 -m slow
+	$(BIN)/pytest -n 2 -m slow tests
+
+# Every width, option and stall of the Verilog, 100,000 random frames, coverage, proofs, mutations: some hours.
+test-hdl-full: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,synthesis]'
+	$(BIN)/pytest -n 2 -m "slow or not slow" hdl/tb tests/hdl
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

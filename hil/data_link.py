@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from flightsw.ccsds import profile as profiles
 from flightsw.ccsds.demultiplexer import Demultiplexer
-from flightsw.ccsds.link import LinkDecoder, LinkEncoder
+from flightsw.ccsds.link import LinkDecoder
 from flightsw.ccsds.multiplexer import Multiplexer
 from flightsw.ccsds.space_packet import Packet, read, telemetry_packets
 from flightsw.errors import ConfigError
 from flightsw.hal import FRAME_S
 from flightsw.services.file_transfer import REPORT_APID, SEGMENT_APID, FileReceiver, FileSender, parse_report
+from hil.encoders import PYTHON, EncoderKind
 from hil.scenario import Scenario
 from hil.world import World
 from sim.channel import OpticalChannel
@@ -40,7 +41,9 @@ STRIP = np.dtype([("time_s", "f8"), ("good", "u4"), ("lost", "u4"), ("power_w", 
 class _Way:
     """One way of the link: from the packets of one terminal to the packets at the other, which is `receiver`."""
 
-    def __init__(self, scenario: Scenario, world: World, receiver: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, scenario: Scenario, world: World, receiver: int, rng: np.random.Generator, encoder: EncoderKind
+    ) -> None:
         data = scenario.data
         models = list(scenario.terminals.values())
         profile = profiles.load(data.profile)
@@ -59,7 +62,7 @@ class _Way:
         self._virtual_channel = profile.frame.virtual_channel
         self._multiplexer = Multiplexer(frame_format, [self._virtual_channel])
         self._demultiplexer = Demultiplexer(frame_format, [self._virtual_channel])
-        self._encoder = LinkEncoder(profile, carried_hz)
+        self._encoder = encoder.make(profile, carried_hz)
         self.decoder = LinkDecoder(profile, "llrs" if self._soft else "octets", carried_hz)
         self._octets_a_frame = carried_hz * FRAME_S / 8.0
         if self._octets_a_frame < self._encoder.line_octets_per_frame / 50.0:
@@ -108,17 +111,20 @@ class _Way:
 class DataLink:
     """Sends a file from the first terminal of a scenario to the second while both are in COMM."""
 
-    def __init__(self, scenario: Scenario, world: World, payload: bytes, seed: int) -> None:
-        """Raise ConfigError for a profile or a rate that cannot be used, or an empty file."""
+    def __init__(
+        self, scenario: Scenario, world: World, payload: bytes, seed: int, encoder: EncoderKind = PYTHON
+    ) -> None:
+        """Raise ConfigError for a profile or a rate that cannot be used, or an empty file. `encoder`: of both ways."""
         there, back = np.random.SeedSequence([seed, 0xDA7A]).spawn(2)
-        self._there = _Way(scenario, world, _RECEIVER, np.random.default_rng(there))
-        self._back = _Way(scenario, world, _SENDER, np.random.default_rng(back))
+        self._there = _Way(scenario, world, _RECEIVER, np.random.default_rng(there), encoder)
+        self._back = _Way(scenario, world, _SENDER, np.random.default_rng(back), encoder)
         self._scale = scenario.data.line_rate_mbps / scenario.data.carried_rate_mbps
         depth_s = 2.0 * profiles.load(scenario.data.profile).coding.interleaver_ms * 1e-3
         slowest_s = 2.0 * float(world.frames["light_time_s"].max())
         self._sender = FileSender(payload, slowest_s + depth_s + _REACTION_S)
         self._receiver = FileReceiver()
         self._payload = payload
+        self._encoder = encoder.name
         self._report_count = 0
         self._latency_s = 0.0
         self._arrived = 0
@@ -178,6 +184,7 @@ class DataLink:
         counts = self._there.decoder.statistics
         took_s = None if self._complete_s is None or self._first_s is None else self._complete_s - self._first_s
         return {
+            "encoder": self._encoder,
             "sha256_match": self.arrived,
             "octets": len(self._payload),
             "frames_sent": self._there.frames_sent,

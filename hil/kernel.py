@@ -71,7 +71,7 @@ def _sense(
     w: Record,
     g: Record,
     row: NDArray[np.float64],
-    columns: NDArray[np.int64],
+    columns: int,
     other: NDArray[np.float64],
 ) -> tuple[float, float, float, float, float, float, float, float]:
     """What one terminal's sensors see in sample `now`, `t` seconds into the frame.
@@ -154,7 +154,7 @@ def _terminal(
     s: Record,
     g: Record,
     noise: NDArray[np.float64],
-    columns: NDArray[np.int64],
+    columns: int,
     follow: NDArray[np.float64],
     other: NDArray[np.float64],
     own: NDArray[np.float64],

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
-from flightsw.ccsds.space_packet import SEQUENCE_COUNTS, Packet, SequenceFlags
+from flightsw.ccsds.space_packet import SEQUENCE_COUNTS, Packet
 from flightsw.errors import DeviceDisconnected, DeviceTimeout, ProtocolError
 from hil.clock_offset import ClockOffset, Offset
-from hil.framing import DELIMITER, PacketReader, build, frame, packet_reader
+from hil.framing import DELIMITER, UNSEGMENTED, PacketReader, build, frame, packet_reader
 from hil.parts import PART_OCTETS, split
 from hil.protocol import (
     ERROR_ID,
@@ -285,8 +285,7 @@ class DeviceLink:
                 f"{self._name}: expected protocol version {PROTOCOL_VERSION}, found {version}, which is {older}"
             )
         identity = self._decode(packet, Hello())
-        if not isinstance(identity, Identity):
-            raise self._wrong_reply(Hello(), identity)
+        assert isinstance(identity, Identity)
         if packet.apid != self.kind or identity.kind != self.kind.octet:
             raise ProtocolError(
                 f"{self._name}: expected a {self.kind.label}, found a {kind_name(identity.kind)} "
@@ -350,7 +349,7 @@ class DeviceLink:
         """Write a message; returns when, in ns."""
         transport = self._required()
         now_ns = self._clock_ns()
-        packet = Packet(self.kind, count, now_ns // 1000, encode(message), SequenceFlags.UNSEGMENTED, True)
+        packet = Packet(self.kind, count, now_ns // 1000, encode(message), UNSEGMENTED, True)
         octets = frame(build(packet), transport.framing)
         if self._resynchronise and transport.framing is Framing.STREAM:
             octets = DELIMITER + octets

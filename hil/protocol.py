@@ -78,7 +78,7 @@ class Kind(IntEnum):
 
 def kind_name(octet: int) -> str:
     """Name of the kind that HELLO's reply gives as one octet, or the octet itself where no kind has it."""
-    return next((kind.label for kind in Kind if kind.octet == octet), f"unknown kind {octet:#04x}")
+    return next((kind.label for kind in Kind if kind.octet == octet), f"device of unknown kind {octet:#04x}")
 
 
 class Capability(IntFlag):

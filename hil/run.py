@@ -11,6 +11,7 @@ from flightsw.errors import ConfigError
 from flightsw.pat.modes import Mode
 from hil.compilation import compile_kernels
 from hil.data_link import DataLink
+from hil.encoders import PYTHON, EncoderKind
 from hil.lockstep import Lockstep, Outcome
 from hil.recorder import Recorder
 from hil.scenario import Scenario
@@ -43,8 +44,10 @@ def run(
     duration_s: float | None = None,
     progress: Callable[[float, float], None] | None = None,
     payload: bytes | None = None,
+    encoder: EncoderKind = PYTHON,
 ) -> Run:
-    """Run a scenario in lockstep; record, events and summary go to `folder`. `payload` is sent during COMM.
+    """Run a scenario in lockstep; record, events and summary go to `folder`. `payload` is sent during COMM,
+    through `encoder` at both ends.
 
     Raises ConfigError if the scenario cannot be run, or the folder cannot be written.
     """
@@ -63,7 +66,7 @@ def run(
     engine = Lockstep(scenario, world)
     as_json = json.dumps({**scenario.model_dump(mode="json"), "seed": seed, "duration_s": duration_s}).encode()
     with Recorder(folder / RECORD, world.names, as_json, scenario.sample_rate_hz) as recorder:
-        data = None if payload is None else DataLink(scenario, world, payload, seed)
+        data = None if payload is None else DataLink(scenario, world, payload, seed, encoder)
         outcome = engine.run(recorder, progress, data=data)
     with (folder / EVENTS).open("w") as file:
         for terminal, event in outcome.events:

@@ -3,7 +3,7 @@
 //   s_axis --> length guard --> beat --> beat --> beat --> merge --> axis_register --> m_axis
 //                                    |                       ^
 //                                    +-- octets, load, ----> check register of the code
-//                                        first, shift
+//                                        first, last, shift
 //
 // The check register lives outside, as every code has its own (`systematic_check`). It sees the frame moved to the end of
 // the beat: with SPARE lanes free in the last beat of data, the first beat has SPARE zero octets ahead. So its step is
@@ -48,6 +48,7 @@ module axis_append #(
     output wire [  DATA_WIDTH-1:0] octets,   // to take in
     output wire                    load,     // take `octets` in
     output wire                    first,    // ... and begin anew
+    output wire                    last,     // ... and end with it
     output wire                    shift,    // move up by a beat
     input  wire [2*DATA_WIDTH-9:0] check     // its first octets
 );
@@ -80,7 +81,7 @@ module axis_append #(
   endgenerate
 
   reg [COUNT_BITS-1:0] count;  // of the beat to be loaded next
-  reg in_data, last_data, last;  // what that beat is
+  reg in_data, last_data, last_beat;  // what that beat is
   reg in_frame, enabled;  // in the middle of a frame; what `enable` was at its start
   reg filling, dropping;  // the input ended early; it goes on too long
   reg wrong_length, b_wrong;
@@ -114,6 +115,7 @@ module axis_append #(
   // ---- the check register's view: the frame ends with the beat
   assign load  = a_load;
   assign first = a_first;
+  assign last  = a_merge;
   assign shift = c_check;
   generate
     if (SPARE == 0) begin : g_aligned
@@ -182,8 +184,8 @@ module axis_append #(
       a_line  <= line;
       a_merge <= append && last_data;
       a_check <= !in_data;
-      a_last  <= append ? last : s_axis_tlast;
-      a_keep  <= append ? (last ? LAST_KEEP : ALL) : (s_axis_tlast ? s_axis_tkeep : ALL);
+      a_last  <= append ? last_beat : s_axis_tlast;
+      a_keep  <= append ? (last_beat ? LAST_KEEP : ALL) : (s_axis_tlast ? s_axis_tkeep : ALL);
       b_valid <= a_valid;
       b_line  <= a_line;
       b_merge <= a_merge;
@@ -203,11 +205,11 @@ module axis_append #(
     if (load_data || load_check) begin
       enabled <= append;
       if (append) begin
-        count <= last ? {COUNT_BITS{1'b0}} : count + 1'b1;
-        in_data <= last || (in_data && !last_data);
-        last_data <= last ? DATA_BEATS == 1 : count == LAST_DATA - 1'b1;
-        last <= last ? BEATS == 1 : count == LAST - 1'b1;
-        in_frame <= !last;
+        count <= last_beat ? {COUNT_BITS{1'b0}} : count + 1'b1;
+        in_data <= last_beat || (in_data && !last_data);
+        last_data <= last_beat ? DATA_BEATS == 1 : count == LAST_DATA - 1'b1;
+        last_beat <= last_beat ? BEATS == 1 : count == LAST - 1'b1;
+        in_frame <= !last_beat;
       end else begin
         in_frame <= !s_axis_tlast;
       end
@@ -217,7 +219,7 @@ module axis_append #(
       count <= {COUNT_BITS{1'b0}};
       in_data <= 1'b1;
       last_data <= DATA_BEATS == 1;
-      last <= BEATS == 1;
+      last_beat <= BEATS == 1;
       in_frame <= 1'b0;
       enabled <= 1'b0;
       filling <= 1'b0;

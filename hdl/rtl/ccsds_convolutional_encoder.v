@@ -18,11 +18,11 @@
 //
 // Settings     rate        0: octets pass as they are, and so for 6 and 7; 1: 1/2; 2: 2/3; 3: 3/4; 4: 5/6; 5: 7/8.
 //                          Seen when the first octet of a frame is offered. If it is not the rate in use, that octet
-//                          waits until the last octet of the frame before is on offer or gone, and for a cycle more;
+//                          waits until the last octet of the frame before is made up, and for a cycle more;
 //                          then a new stream begins as after a reset: all-zero state, start of the puncture period. The
 //                          symbols of an unfinished octet are dropped.
 // Parameters   DATA_WIDTH  8
-// Latency      3 cycles
+// Latency      4 cycles
 `default_nettype none
 
 module ccsds_convolutional_encoder #(
@@ -65,6 +65,10 @@ module ccsds_convolutional_encoder #(
   reg [5:0] state;
   reg next_valid, next_last, current_valid, current_last;
   reg [7:0] next_c1, next_c2, current_c1, current_c2;
+  reg window_valid, window_last;
+  reg [2:0] window_rate, window_place;
+  reg [7:0] a;  // C1 of the window's bits, the first in bit 0
+  reg [5:0] b;  // C2
 
   // ---- what the output octet takes
   // A symbol pair may be divided between two octets: its bit is needed by both, and used up by the second.
@@ -109,7 +113,8 @@ module ccsds_convolutional_encoder #(
 
   wire [5:0] entry = {stream_rate, place};
   wire enough = current_valid && (in_current[entry] || next_valid);
-  wire emit = enough && (m_axis_tready || !m_axis_tvalid);
+  wire advance = m_axis_tready || !m_axis_tvalid;
+  wire emit = enough && (advance || !window_valid);
   wire move = next_valid && (!current_valid || (emit && done[entry]));
 
   // A frame ends with the octet that its last bit completes.
@@ -133,21 +138,19 @@ module ccsds_convolutional_encoder #(
   wire [15:0] ahead_c1 = {next_c1, current_c1} >> place;
   wire [15:0] ahead_c2 = {next_c2, current_c2} >> place;
   // verilator lint_on UNUSEDSIGNAL
-  wire [7:0] a = ahead_c1[7:0];
-  wire [5:0] b = ahead_c2[5:0];
   reg [7:0] symbols;
   always @* begin
-    case (stream_rate)
+    case (window_rate)
       HALF: symbols = {a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]};
       TWO_THIRDS:
-      case (place)
+      case (window_place)
         3'd0: symbols = {a[0], b[0], b[1], a[2], b[2], b[3], a[4], b[4]};
         3'd5: symbols = {b[0], a[1], b[1], b[2], a[3], b[3], b[4], a[5]};
         default: symbols = {b[0], b[1], a[2], b[2], b[3], a[4], b[4], b[5]};
       endcase
       THREE_QUARTERS: symbols = {a[0], b[0], b[1], a[2], a[3], b[3], b[4], a[5]};
       FIVE_SIXTHS:
-      case (place)
+      case (window_place)
         3'd0, 3'd4: symbols = {a[0], b[0], b[1], a[2], b[3], a[4], a[5], b[5]};
         3'd6, 3'd2: symbols = {b[0], a[1], b[2], a[3], a[4], b[4], b[5], a[6]};
         default: symbols = {b[0], a[1], a[2], b[2], b[3], a[4], b[5], a[6]};
@@ -185,10 +188,18 @@ module ccsds_convolutional_encoder #(
     current_valid <= move || (current_valid && !(emit && done[entry]));
     if (emit) begin
       place <= place_after[3*entry+:3];
-      m_axis_tdata <= symbols;
-      m_axis_tlast <= last;
+      window_rate <= stream_rate;
+      window_place <= place;
+      window_last <= last;
+      a <= ahead_c1[7:0];
+      b <= ahead_c2[5:0];
     end
-    m_axis_tvalid <= emit || (m_axis_tvalid && !m_axis_tready);
+    window_valid <= emit || (window_valid && !advance);
+    if (advance) begin
+      m_axis_tvalid <= window_valid;
+      m_axis_tdata  <= symbols;
+      m_axis_tlast  <= window_last;
+    end
     if (restart) stream_rate <= rate;
     if (rst || restart) begin
       current_valid <= 1'b0;
@@ -199,6 +210,7 @@ module ccsds_convolutional_encoder #(
       stream_rate <= 3'd0;
       in_frame <= 1'b0;
       next_valid <= 1'b0;
+      window_valid <= 1'b0;
       m_axis_tvalid <= 1'b0;
     end
   end

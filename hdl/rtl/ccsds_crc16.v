@@ -43,7 +43,7 @@ module ccsds_crc16 #(
 
   wire [DATA_WIDTH-1:0] octets;
   wire [2*DATA_WIDTH-9:0] check;
-  wire advance, load, first, shift;
+  wire advance, load, first, last, shift;
 
   axis_append #(
       .DATA_WIDTH  (DATA_WIDTH),
@@ -68,6 +68,7 @@ module ccsds_crc16 #(
       .octets       (octets),
       .load         (load),
       .first        (first),
+      .last         (last),
       .shift        (shift),
       .check        (check)
   );
@@ -84,6 +85,7 @@ module ccsds_crc16 #(
       .octets (octets),
       .load   (load),
       .first  (first),
+      .last   (last),
       .shift  (shift),
       .check  (check)
   );

@@ -15,7 +15,7 @@
 //   0x18 STATUS     r/w    0 length error (write 1 to clear), 1 busy: frames are inside, or new settings wait
 //
 // Parameters   CAPABILITIES, FRAME_OCTETS, CODEBLOCK_OCTETS  what these registers say
-// Latency      a read shows the counters as they were two cycles ago; they wrap at 2^32
+// Latency      one wait state; a read shows the counters as they were two cycles ago; they wrap at 2^32
 `default_nettype none
 
 module ccsds_registers #(
@@ -31,12 +31,16 @@ module ccsds_registers #(
     input  wire        penable,
     input  wire        pwrite,
     input  wire [ 7:0] paddr,
+    // Bits 31:8 are reserved in every register that can be written: what is written there is dropped, as APB allows.
+    // verilator lint_off UNUSEDSIGNAL
     input  wire [31:0] pwdata,
+    // verilator lint_on UNUSEDSIGNAL
     output reg  [31:0] prdata,
-    output wire        pready,
+    output reg         pready,
     output reg         pslverr,
 
-    output reg [7:0] control,
+    output reg  [7:0] control,
+    output wire       control_written,  // `control` is as written from the next cycle on
 
     input wire       busy,
     input wire       frame_in,
@@ -53,32 +57,34 @@ module ccsds_registers #(
   reg [31:0] frames_in, frames_out, octets_in_sum, octets_out_sum, input_stalls, output_stalls, length_errors;
   reg wrong_length;
 
-  wire write = psel && penable && pwrite;
-  assign pready = 1'b1;
+  // The answer takes the setup phase and the wait state: a register before the table and one behind it. Where there is no
+  // register, it is an error and any data.
+  reg [7:0] address;
+  wire write = psel && penable && pwrite && pready;
+  assign control_written = write && address == 8'h14;
 
-  // In the setup phase, so that the answer is a register in the access phase.
   always @(posedge clk) begin
-    pslverr <= 1'b0;
-    case (paddr)
-      8'h00:   prdata <= 32'h424C_544D;
-      8'h04:   prdata <= VERSION;
-      8'h08:   prdata <= CAPABILITIES;
-      8'h0C:   prdata <= FRAME_OCTETS;
-      8'h10:   prdata <= CODEBLOCK_OCTETS;
-      8'h14:   prdata <= {24'd0, control};
-      8'h18:   prdata <= {30'd0, busy, wrong_length};
-      8'h20:   prdata <= frames_in;
-      8'h24:   prdata <= frames_out;
-      8'h28:   prdata <= octets_in_sum;
-      8'h2C:   prdata <= octets_out_sum;
-      8'h30:   prdata <= input_stalls;
-      8'h34:   prdata <= output_stalls;
-      8'h38:   prdata <= length_errors;
+    address <= paddr;
+    pready <= psel && penable && !pready;
+    case (address[5:2])
+      4'h0:   prdata <= 32'h424C_544D;
+      4'h1:   prdata <= VERSION;
+      4'h2:   prdata <= CAPABILITIES;
+      4'h3:   prdata <= FRAME_OCTETS;
+      4'h4:   prdata <= CODEBLOCK_OCTETS;
+      4'h5:   prdata <= {24'd0, control};
+      4'h6:   prdata <= {30'd0, busy, wrong_length};
+      4'h8:   prdata <= frames_in;
+      4'h9:   prdata <= frames_out;
+      4'hA:   prdata <= octets_in_sum;
+      4'hB:   prdata <= octets_out_sum;
+      4'hC:   prdata <= input_stalls;
+      4'hD:   prdata <= output_stalls;
+      4'hE:   prdata <= length_errors;
       default: prdata <= 32'd0;
     endcase
-    if (psel)
-      pslverr <= paddr[1:0] != 2'd0 || paddr > 8'h38 || paddr == 8'h1C
-              || (pwrite && paddr != 8'h14 && paddr != 8'h18);
+    pslverr <= address[1:0] != 2'd0 || address > 8'h38 || address == 8'h1C
+            || (pwrite && address != 8'h14 && address != 8'h18);
 
     frames_in <= frames_in + {31'd0, frame_in};
     frames_out <= frames_out + {31'd0, frame_out};
@@ -88,11 +94,12 @@ module ccsds_registers #(
     output_stalls <= output_stalls + {31'd0, output_stall};
     length_errors <= length_errors + {31'd0, length_error};
 
-    if (write && paddr == 8'h14) control <= pwdata[7:0];
-    if (write && paddr == 8'h18 && pwdata[0]) wrong_length <= 1'b0;
+    if (control_written) control <= pwdata[7:0];
+    if (write && address == 8'h18 && pwdata[0]) wrong_length <= 1'b0;
     if (length_error) wrong_length <= 1'b1;
 
     if (rst) begin
+      pready <= 1'b0;
       control <= CONTROL_AT_RESET;
       wrong_length <= 1'b0;
       frames_in <= 32'd0;

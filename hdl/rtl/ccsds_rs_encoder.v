@@ -71,7 +71,7 @@ module ccsds_rs_encoder #(
 
   wire [DATA_WIDTH-1:0] octets;
   wire [2*DATA_WIDTH-9:0] check;
-  wire advance, load, first, shift;
+  wire advance, load, first, last, shift;
 
   axis_append #(
       .DATA_WIDTH  (DATA_WIDTH),
@@ -96,6 +96,7 @@ module ccsds_rs_encoder #(
       .octets       (octets),
       .load         (load),
       .first        (first),
+      .last         (last),
       .shift        (shift),
       .check        (check)
   );
@@ -111,6 +112,7 @@ module ccsds_rs_encoder #(
       .octets (octets),
       .load   (load),
       .first  (first),
+      .last   (last),
       .shift  (shift),
       .check  (check)
   );

@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
+from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from hdl.toolchain import BUILD, RTL, verilator_environment
@@ -38,15 +40,24 @@ def simulate(
     os.environ.update({**environment, **(settings or {})})
     try:
         runner = get_runner("verilator")
-        runner.build(
-            sources=[rtl / f"{toplevel}.v"],
-            hdl_toplevel=toplevel,
-            includes=[rtl],
-            parameters=dict(parameters or {}),
-            build_args=[*_ARGUMENTS, "-y", str(rtl), *(["--coverage-line", "--coverage-toggle"] if coverage else [])],
-            build_dir=folder,
-            waves=waves,
-        )
+        folder.mkdir(parents=True, exist_ok=True)
+        # two tests of one model may start at once, in two processes
+        with (folder / "lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            runner.build(
+                sources=[rtl / f"{toplevel}.v"],
+                hdl_toplevel=toplevel,
+                includes=[rtl],
+                parameters=dict(parameters or {}),
+                build_args=[
+                    *_ARGUMENTS,
+                    "-y",
+                    str(rtl),
+                    *(["--coverage-line", "--coverage-toggle"] if coverage else []),
+                ],
+                build_dir=folder,
+                waves=waves,
+            )
         run = folder / bench.rpartition(".")[2]
         run.mkdir(exist_ok=True)
         results = runner.test(
@@ -55,8 +66,6 @@ def simulate(
     finally:
         os.environ.clear()
         os.environ.update(before)
-    from cocotb_tools.runner import get_results
-
     count, failed = get_results(Path(results))
     assert count > 0, f"{bench}: no test ran"
     assert failed == 0, f"{bench}: {failed} of {count} tests failed on {toplevel} with {dict(parameters or {})}"

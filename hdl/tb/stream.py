@@ -45,7 +45,7 @@ class StreamBench:
         self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
         self.cycles = 0
         self.valid_cycles = 0
-        cocotb.start_soon(Clock(dut.clk, CLOCK_NS, unit="ns").start())
+        Clock(dut.clk, CLOCK_NS, unit="ns").start()
 
     async def reset(self, cycles: int = 3) -> None:
         """Hold the reset for some cycles and release it between two rising edges."""

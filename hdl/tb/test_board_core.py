@@ -139,7 +139,7 @@ async def _host(dut) -> Host:
     return host
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def hello(dut) -> None:
     """Identity, for any APID: a host on the wrong port learns from it what is there."""
     host = await _host(dut)
@@ -152,7 +152,7 @@ async def hello(dut) -> None:
     assert await host.read(BAD_PACKETS) == 0
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def registers(dut) -> None:
     """Registers of the encoder and of the board; those that are not there, and those that are read-only."""
     host = await _host(dut)
@@ -170,7 +170,7 @@ async def registers(dut) -> None:
     assert await host.read(GOOD_PACKETS) == 12
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def heartbeat(dut) -> None:
     """Uptime in ms and the time tag in us run with the simulator's time."""
     host = await _host(dut)
@@ -189,7 +189,7 @@ async def heartbeat(dut) -> None:
     assert await host.request(struct.pack(">BBH", STREAM, 1, 7)) == struct.pack(">BBH", 0x86, 1, 7)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def frames(dut) -> None:
     """Whole frames in one and in several DATA packets, one behind the other, with the settings changed in between."""
     host = await _host(dut)
@@ -209,7 +209,7 @@ async def frames(dut) -> None:
     assert await host.read(LENGTH_ERRORS) == 0
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def zeros_and_ones(dut) -> None:
     """Frames that COBS has most to do with: zeros alone, and no zero in more than 254 octets."""
     host = await _host(dut)
@@ -218,7 +218,7 @@ async def zeros_and_ones(dut) -> None:
         assert await host.codeblock() == host.unit(frame)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def damaged_packets(dut) -> None:
     """What is not a good packet is dropped without an answer, counted, and leaves no octet in the encoder."""
     host = await _host(dut)
@@ -246,7 +246,7 @@ async def damaged_packets(dut) -> None:
     assert await host.read(FRAMING_ERRORS) == 0
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def garbage(dut) -> None:
     """After octets of no sense, broken stop bits and a break, a delimiter brings the device back."""
     host = await _host(dut)
@@ -268,7 +268,7 @@ async def garbage(dut) -> None:
     assert await host.read(FRAMING_ERRORS) >= 3
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def refused_messages(dut) -> None:
     """Each refusal has its code: unknown message, bad length, a part of a frame that has not begun."""
     host = await _host(dut)
@@ -290,7 +290,7 @@ async def refused_messages(dut) -> None:
     assert await host.read(BAD_PACKETS) == 0
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def full_buffer(dut) -> None:
     """DATA that does not fit is refused and leaves what is there; a first part begins the frame anew."""
     host = await _host(dut)
@@ -311,7 +311,7 @@ async def full_buffer(dut) -> None:
     assert await host.codeblock() == host.unit(frame)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=200, timeout_unit="ms")
 async def requests_while_samples_leave(dut) -> None:
     """Requests that do not wait for each other are all answered, in order, among the samples."""
     host = await _host(dut)

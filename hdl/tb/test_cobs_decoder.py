@@ -59,7 +59,7 @@ class Decoder:
                 await self.step()
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 @cocotb.parametrize(idle=[0, 2])
 async def whole_packets(dut, idle: int) -> None:
     """Every packet as the package encoded it, one behind the other."""
@@ -70,7 +70,7 @@ async def whole_packets(dut, idle: int) -> None:
     assert decoder.packets == packets()
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def broken_packets(dut) -> None:
     """Cut blocks and lost octets are told; the next packet is right; delimiters alone are no packet."""
     decoder = Decoder(dut)
@@ -88,7 +88,7 @@ async def broken_packets(dut) -> None:
     assert decoder.packets == expected
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def reset_in_a_packet(dut) -> None:
     """What came before a reset is forgotten."""
     decoder = Decoder(dut)

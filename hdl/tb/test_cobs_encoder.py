@@ -39,7 +39,7 @@ async def _reset(dut) -> None:
     dut.rst.value = 0
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 @cocotb.parametrize(idle=list(STALLS), back_pressure=list(STALLS))
 async def encode(dut, idle: str, back_pressure: str) -> None:
     """Every packet as the package encodes it, with its delimiter."""
@@ -52,7 +52,7 @@ async def encode(dut, idle: str, back_pressure: str) -> None:
         assert bytes((await sink.recv()).tdata) == cobs.encode(packet) + b"\0"
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def queue(dut) -> None:
     """As many packets as there are slots go in while nothing goes out, and `used` counts them."""
     source, sink = await _start(dut)
@@ -71,7 +71,7 @@ async def queue(dut) -> None:
     assert int(dut.used.value) == 0
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def reset_in_a_packet(dut) -> None:
     """What came before a reset is forgotten."""
     source, sink = await _start(dut)

@@ -55,7 +55,7 @@ class Buffer:
             await self.step(write=1, octet=octet, last=int(last and n == len(octets) - 1))
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pace=[0.0, 0.1, 1.0])
 async def random_packets(dut, pace: float) -> None:
     """Frames come out whole, in order, and as they were kept; room and overflow are those of the list."""
@@ -99,7 +99,7 @@ async def random_packets(dut, pace: float) -> None:
     assert len(expected) > (0 if pace == 0 else 20)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def nothing_before_the_last_packet(dut) -> None:
     """A frame without its end, and a packet that is not kept, give nothing; a reset forgets them."""
     buffer = Buffer(dut, 1.0)

@@ -97,7 +97,7 @@ def with_crc(octets: bytes) -> bytes:
     return octets[:-2] + crc16(octets[:-2]).to_bytes(2, "big")
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def requests(dut) -> None:
     """Each message with its count and body."""
     parser = Parser(dut)
@@ -119,7 +119,7 @@ async def requests(dut) -> None:
     assert parser.verdicts == ["good"] * len(bodies)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def wrong_lengths(dut) -> None:
     """A body of another length is a bad length, an unknown id an unknown message; both are answered."""
     parser = Parser(dut)
@@ -136,7 +136,7 @@ async def wrong_lengths(dut) -> None:
     assert [error for *_, error in parser.requests] == expected
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def single_bits(dut) -> None:
     """No packet with one wrong bit passes, wherever it is."""
     parser = Parser(dut)
@@ -150,7 +150,7 @@ async def single_bits(dut) -> None:
     assert parser.requests == [] and parser.kept == []
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def headers(dut) -> None:
     """Packets whose CRC is right and whose header is not; HELLO to another APID passes."""
     parser = Parser(dut)
@@ -173,7 +173,7 @@ async def headers(dut) -> None:
     assert parser.verdicts[11:] == ["good"] * 2
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def data(dut) -> None:
     """Octets of DATA without the CRC, `last` with the last one where the flag says so."""
     parser = Parser(dut)
@@ -189,7 +189,7 @@ async def data(dut) -> None:
     assert [error for *_, error in parser.requests] == [0] * 5
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def refused_data(dut) -> None:
     """DATA that does not fit, has no beginning or comes while a request is being carried out is taken back."""
     parser = Parser(dut)
@@ -210,7 +210,7 @@ async def refused_data(dut) -> None:
     assert parser.verdicts == ["good", "good", "dropped", "good"]
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def too_long(dut) -> None:
     """A packet longer than the parser counts is bad, though its header and CRC are right."""
     parser = Parser(dut)
@@ -222,7 +222,7 @@ async def too_long(dut) -> None:
     assert parser.verdicts == ["good", "bad", "bad"]
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def reset_in_a_packet(dut) -> None:
     """What came before a reset is forgotten."""
     parser = Parser(dut)

@@ -50,7 +50,7 @@ class Writer:
         return packet.sequence_count, packet.time_us, packet.data
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(idle=list(STALLS), back_pressure=list(STALLS))
 async def messages(dut, idle: str, back_pressure: str) -> None:
     """Messages of 2 to 238 octets, with a time that changes while they leave."""
@@ -73,7 +73,7 @@ async def messages(dut, idle: str, back_pressure: str) -> None:
         assert await writer.packet() == (count, time_us, message)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def replies_first(dut) -> None:
     """A reply goes ahead of samples that wait too; without room its source waits, and the other does not."""
     writer = Writer(dut)
@@ -98,7 +98,7 @@ async def replies_first(dut) -> None:
     assert await writer.packet() == (3, 0, b"more")
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def reset_in_a_packet(dut) -> None:
     """What came before a reset is forgotten."""
     writer = Writer(dut)

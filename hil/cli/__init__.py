@@ -11,6 +11,8 @@ _COMMANDS = {
     "run": "one run of a scenario, with a report",
     "link": "encode, decode or simulate a link by its profile",
     "export": "a run's record as Parquet or CSV",
+    "hdl": "the encoder's Verilog: list, lint, test, prove, synthesise, build for a board",
+    "doctor": "what this machine has for simulation, real time, serial, USB and HDL, and what to do about the rest",
     "benchmark": "speed, side by side with limits and peers",
 }
 _EXAMPLE = "example: beamlock run leo_crosslink --seed 7 --out runs/first"

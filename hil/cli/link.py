@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sub.add_argument("--line-rate-mbps", type=float, metavar="R", help="needed with a channel interleaver")
         sub.add_argument("input", type=Path, metavar="IN")
         sub.add_argument("output", type=Path, metavar="OUT")
+    encode.add_argument("--encoder", choices=("python", "rtl"), default="python", help="what encodes (default python)")
     decode.add_argument("--soft", action="store_true", help="IN is float32 log-likelihood ratios, positive for 0")
     decode.add_argument("--stats", type=Path, metavar="F", help="write the counts as JSON")
     simulate.epilog = "example: beamlock link simulate --profile aos_rs_i5 --photons-per-bit 10:40:5"
@@ -41,8 +43,8 @@ def execute(arguments: argparse.Namespace) -> int:
 def _encode(profile: Any, arguments: argparse.Namespace) -> int:
     import numpy as np
 
-    from flightsw.ccsds.link import LinkEncoder
     from flightsw.errors import FrameError
+    from hil.encoders import encoder_kind
 
     octets = np.frombuffer(_read(arguments.input), np.uint8)
     length = profile.frame.length_octets
@@ -50,7 +52,7 @@ def _encode(profile: Any, arguments: argparse.Namespace) -> int:
         raise FrameError(
             f"{arguments.input}", expected=f"whole frames of {length} octets", found=f"{len(octets)} octets"
         )
-    encoder = LinkEncoder(profile, _rate(arguments))
+    encoder = encoder_kind(arguments.encoder, _say).make(profile, _rate(arguments))
     line = np.concatenate([encoder.encode(octets.reshape(-1, length)), encoder.flush()])
     _write(arguments.output, line.tobytes())
     print(f"{len(octets) // length} frames, {len(line)} octets on the line")
@@ -99,6 +101,10 @@ def _simulate(profile: Any, arguments: argparse.Namespace) -> int:
         plot(points, f"{arguments.profile}, {arguments.receiver}", arguments.plot)
         print(f"plot        {arguments.plot}")
     return 0
+
+
+def _say(line: str) -> None:
+    print(f"beamlock: {line}", file=sys.stderr, flush=True)
 
 
 def _rate(arguments: argparse.Namespace) -> float | None:

@@ -14,6 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration-s", type=float, metavar="S", help="simulated time (default: the scenario's)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/SCENARIO-SEED)")
     parser.add_argument("--payload", type=Path, metavar="FILE", help="send FILE from the first terminal to the second")
+    parser.add_argument(
+        "--encoder", choices=("python", "rtl"), default="python", help="what makes the bits of the payload's link"
+    )
     parser.add_argument("--no-report", action="store_true", help="leave out report.html")
 
 
@@ -33,12 +36,17 @@ def execute(arguments: argparse.Namespace) -> int:
     scenario = load(arguments.scenario)
     seed = scenario.seed if arguments.seed is None else arguments.seed
     duration_s = scenario.duration_s if arguments.duration_s is None else arguments.duration_s
+    if arguments.encoder != "python" and arguments.payload is None:
+        raise ConfigError(f"--encoder {arguments.encoder}: expected --payload FILE for it to encode, found none")
     folder = arguments.out or Path("runs") / f"{scenario.name}-{seed}"
 
+    from hil.encoders import encoder_kind
     from hil.run import REPORT, run
 
     bar = _bar(duration_s) if sys.stderr.isatty() else None
-    finished = run(scenario, folder, seed, duration_s, bar, _payload(arguments.payload))
+    finished = run(
+        scenario, folder, seed, duration_s, bar, _payload(arguments.payload), encoder_kind(arguments.encoder, _say)
+    )
     if bar is not None:
         print(file=sys.stderr)
     _print_summary(finished.summary)
@@ -58,6 +66,10 @@ def _bar(duration_s: float):  # type: ignore[no-untyped-def]
         print(line, end="", file=sys.stderr, flush=True)
 
     return show
+
+
+def _say(line: str) -> None:
+    print(f"beamlock: {line}", file=sys.stderr, flush=True)
 
 
 def _print_summary(summary: dict) -> None:  # type: ignore[type-arg]

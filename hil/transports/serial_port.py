@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import grp
+import os
 import termios
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def open_port(url: str, baud: int) -> Transport:
         port = serial.serial_for_url(url, baudrate=baud, exclusive=True, timeout=0, write_timeout=WRITE_TIMEOUT_S)
     except (serial.SerialException, OSError) as error:
         raise _not_opened(name, url, error) from None
-    except (ValueError, OverflowError, termios.error) as error:
+    except (ValueError, LookupError, OverflowError, termios.error) as error:
         raise ConfigError(
             f"{name}: expected a port or a pyserial URL, and a baud rate that it has, found {baud} Bd: {error}"
         ) from None
@@ -106,8 +107,9 @@ def _not_opened(name: str, url: str, error: OSError) -> DeviceError:
         )
     if cause.errno in _IN_USE:
         return DeviceAccess(f"{name}: expected a free port, found that another program has it: close that program")
+    what = os.strerror(cause.errno) if cause.errno is not None and cause.errno > 0 else cause.strerror or error
     return DeviceNotFound(
-        f"{name}: expected a serial port, found: {cause.strerror or error}: "
+        f"{name}: expected a serial port, found: {what}: "
         "plug the device in, or correct the address (`ls /dev/serial/by-id`)"
     )
 
