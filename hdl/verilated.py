@@ -184,17 +184,15 @@ class VerilatedEncoder:
                 )
             span = span_of(coding.interleaver_ms * 1e-3, line_rate_hz, 8 * self.unit_octets)
             self._interleaver = Interleaver(self.codeblock_octets, span)
-        block = {"code": coding.block != "none", "randomizer": coding.randomizer}
         self._rate = coding.convolutional
-        self._line_control = control(crc=False, code=False, marker=True, convolutional=self._rate)
-        self._block_model = EncoderModel(parameters, announce)
-        self._line_model = self._block_model
-        if self._interleaver is None:
-            self._line_control |= control(crc=False, **block)
-        else:
-            self._block_model.write(Register.CONTROL, control(crc=False, **block))
-            self._line_model = EncoderModel(parameters, announce)
+        block = control(crc=False, code=coding.block != "none", randomizer=coding.randomizer)
+        line = control(crc=False, code=False, marker=True, convolutional=self._rate)
+        self._line_control = line if self._interleaver else block | line
+        self._line_model = EncoderModel(parameters, announce)
         self._line_model.write(Register.CONTROL, self._line_control)
+        if self._interleaver:
+            self._block_model = EncoderModel(parameters, announce)
+            self._block_model.write(Register.CONTROL, block)
         self._uncoded_octets = 0
 
     @property
