@@ -145,8 +145,8 @@ class EncoderModel:
         )
         if status == _STUCK:
             raise DeviceTimeout(
-                f"{TOP}: expected a beat within {self.patience} cycles, found none; {count.value} octets came out "
-                f"for {len(sent)} of {len(of_frames)} frames"
+                f"{TOP}: expected a beat within {self.patience} cycles, found none after {count.value} octets of "
+                f"{len(of_frames)} frames; reset it"
             )
         assert status != _NO_ROOM, f"{TOP}: more octets than {len(of_frames)} codeblocks have"
         return Passed(out[: count.value], out_lengths.astype(np.int64), self.cycles - begin)

@@ -117,8 +117,8 @@ module ccsds_convolutional_encoder #(
   wire emit = enough && (advance || !window_valid);
   wire move = next_valid && (!current_valid || (emit && done[entry]));
 
-  // A frame ends with the octet that its last bit completes.
-  wire last = (current_last && ends_current[entry]) || (next_last && next_valid && ends_next[entry]);
+  // A frame ends with the octet that its last bit completes; if that is a bit of `next`, `next` is valid by then.
+  wire last = (current_last && ends_current[entry]) || (next_last && ends_next[entry]);
 
   // ---- C1 and C2 of an octet; bit 0 is the first on the line
   wire [13:0] line;

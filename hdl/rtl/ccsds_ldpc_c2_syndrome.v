@@ -75,18 +75,18 @@ module ccsds_ldpc_c2_syndrome #(
 
   // ---- lanes, block by block, and the taps that they lead to
   reg loaded, loaded_last, loaded_invert;
-  reg [510:0] accumulator[0:1];
   // The sum so far, block by block: only ever of those before.
   // verilator lint_off UNOPTFLAT
   wire [510:0] sum[0:2*BLOCKS+1];
   // verilator lint_on UNOPTFLAT
   generate
     for (r = 0; r < 2; r = r + 1) begin : g_row
-      assign sum[r] = {accumulator[r][DATA_WIDTH-1:0], accumulator[r][510:DATA_WIDTH]};
-      assign syndrome[511*r+:511] = accumulator[r];
+      reg [510:0] accumulator;
+      assign sum[r] = {accumulator[DATA_WIDTH-1:0], accumulator[510:DATA_WIDTH]};
+      assign syndrome[511*r+:511] = accumulator;
       always @(posedge clk)
-        if (rst || take) accumulator[r] <= 511'd0;
-        else if (loaded) accumulator[r] <= sum[2*BLOCKS+r];
+        if (rst || take) accumulator <= 511'd0;
+        else if (loaded) accumulator <= sum[2*BLOCKS+r];
     end
 
     for (j = 0; j < BLOCKS; j = j + 1) begin : g_block

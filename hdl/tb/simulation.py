@@ -14,6 +14,9 @@ from hdl.toolchain import BUILD, RTL, verilator_environment
 
 Parameters = Mapping[str, int]
 
+#: Environment variable that names the folder where every run leaves its coverage, for `hdl.coverage`.
+COVERAGE = "BEAMLOCK_COVERAGE"
+
 #: A build is the model of one module with one set of parameters; the same sources build once.
 _ARGUMENTS = ["-Wall", "--language", "1364-2005", "-Wno-fatal", "-O3"]
 
@@ -25,19 +28,22 @@ def simulate(
     settings: Mapping[str, str] | None = None,
     *,
     rtl: Path = RTL,
-    coverage: bool = False,
     waves: bool = False,
     seed: int | None = None,
 ) -> Path:
     """Run every cocotb test of module `bench` on `toplevel`; returns the folder of the run.
 
-    settings: environment variables that the bench reads. Raises ConfigError without a working Verilator, and an
-    AssertionError naming the tests that failed.
+    settings: environment variables that the bench reads. With COVERAGE set, lines and toggles are counted, too. Raises
+    ConfigError without a working Verilator, and an AssertionError naming the tests that failed.
     """
     environment = verilator_environment()
-    folder = build_folder(toplevel, parameters or {}, rtl, coverage=coverage, waves=waves)
+    coverage = os.environ.get(COVERAGE)
+    folder = build_folder(toplevel, parameters or {}, rtl, coverage=coverage is not None, waves=waves)
     before = dict(os.environ)
     os.environ.update({**environment, **(settings or {})})
+    # the runner names the results after the test that it finds here, in a folder that it chooses
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    exit_code: object = 0
     try:
         runner = get_runner("verilator")
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,13 +66,28 @@ def simulate(
             )
         run = folder / bench.rpartition(".")[2]
         run.mkdir(exist_ok=True)
-        results = runner.test(
-            hdl_toplevel=toplevel, test_module=bench, build_dir=folder, test_dir=run, seed=seed, waves=waves
+        plusargs = (
+            [] if coverage is None else [f"+verilator+coverage+file+{_data(Path(coverage), run, settings or {})}"]
         )
+        try:
+            runner.test(
+                hdl_toplevel=toplevel,
+                test_module=bench,
+                build_dir=folder,
+                test_dir=run,
+                seed=seed,
+                waves=waves,
+                plusargs=plusargs,
+            )
+        except SystemExit as end:
+            # what the runner makes of a failed test; where there are results, they say more
+            exit_code = end.code
     finally:
         os.environ.clear()
         os.environ.update(before)
-    count, failed = get_results(Path(results))
+    results = run / "results.xml"
+    assert results.exists(), f"{bench}: the simulator ended with exit code {exit_code} and no results"
+    count, failed = get_results(results)
     assert count > 0, f"{bench}: no test ran"
     assert failed == 0, f"{bench}: {failed} of {count} tests failed on {toplevel} with {dict(parameters or {})}"
     return run
@@ -78,3 +99,9 @@ def build_folder(toplevel: str, parameters: Parameters, rtl: Path, *, coverage: 
     for source in sorted(rtl.glob("*.v*")):
         digest.update(source.name.encode() + source.read_bytes())
     return (BUILD / f"{toplevel}-{digest.hexdigest()[:12]}").absolute()
+
+
+def _data(folder: Path, run: Path, settings: Mapping[str, str]) -> Path:
+    """The file in `folder` for the coverage of a run, which is known by its model, bench and settings."""
+    digest = hashlib.sha256(json.dumps(sorted(settings.items())).encode()).hexdigest()[:12]
+    return folder.absolute() / f"{run.parent.name}-{run.name}-{digest}.dat"
