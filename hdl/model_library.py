@@ -43,10 +43,16 @@ def load_model(top: str, parameters: Parameters, announce: Callable[[str], None]
         if announce is not None:
             settings = ", ".join(f"{name} {value}" for name, value in parameters.items())
             announce(f"compiling {top} ({settings}), once for this machine")
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=f"{library.stem}-") as build:
-            # whole or not at all, whoever else builds it
-            _build(top, parameters, Path(build), environment).replace(library)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=f"{library.stem}-") as build:
+                # whole or not at all, whoever else builds it
+                _build(top, parameters, Path(build), environment).replace(library)
+        except OSError as error:
+            raise ConfigError(
+                f"{folder}: expected a folder for compiled models that can be written, found: {error.strerror}; set "
+                "XDG_CACHE_HOME"
+            ) from None
     return ctypes.CDLL(str(library))
 
 

@@ -197,7 +197,10 @@ module ccsds_rs_step_proof #(
               == {\conventional.pending , \conventional.pending_first , \conventional.pending_last });
       assert ({pending, pending_first, pending_last}
               == {\in_dual_basis.pending , \in_dual_basis.pending_first , \in_dual_basis.pending_last });
-      if (!pending) assert (\conventional.feedback == 0 && \in_dual_basis.feedback == 0);
+      if (!pending) begin
+        assert (!pending_first && !pending_last);
+        assert (\conventional.feedback == 0 && \in_dual_basis.feedback == 0);
+      end
     end
     cover (begun && !pending && remainder != 0);
   end

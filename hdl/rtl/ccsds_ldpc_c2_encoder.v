@@ -58,14 +58,14 @@ module ccsds_ldpc_c2_encoder #(
   // Bits of each half of the syndrome per cycle: as few as let the parity be done in less time than the data of a frame
   // takes to leave.
   localparam K = DATA_WIDTH == 64 ? 6 : DATA_WIDTH == 32 ? 3 : DATA_WIDTH == 16 ? 2 : 1;
-  // Beats that are in the FIFO when a frame begins to leave: the cycles that its parity takes after its last beat.
-  localparam LEAD = (511 + K - 1) / K + 5;
+  // Beats of a frame that are in the FIFO when it begins to leave: the cycles by which its parity takes longer than a beat.
+  localparam LEAD = (511 + K - 1) / K + 2;
+  localparam BEFORE_LEAD = LEAD - 2;
   localparam DEPTH = DATA_WIDTH == 64 ? 128 : DATA_WIDTH == 32 ? 256 : DATA_WIDTH == 16 ? 512 : 1024;
   localparam LEVEL_BITS = $clog2(DEPTH + 1);
   // What is on its way when the FIFO is found full still fits in.
   localparam FILL = DEPTH - 4;
   localparam [LEVEL_BITS-1:0] FULL = FILL[LEVEL_BITS-1:0];
-  localparam [LEVEL_BITS-1:0] ENOUGH = LEAD[LEVEL_BITS-1:0];
 
   generate
     if (DATA_WIDTH != 8 && DATA_WIDTH != 16 && DATA_WIDTH != 32 && DATA_WIDTH != 64) begin : g_bad_width
@@ -79,6 +79,7 @@ module ccsds_ldpc_c2_encoder #(
   // ---- length guard
   reg [COUNT_BITS-1:0] count;  // of the beat to be loaded next
   reg last_data;  // it is the last one of data
+  reg leads;  // with it, the frame may begin to leave
   reg in_frame, enabled;  // in the middle of a frame; what `enable` was at its start
   reg filling, dropping;  // the input ended early; it goes on too long
   reg wrong_length;
@@ -110,6 +111,7 @@ module ccsds_ldpc_c2_encoder #(
       if (encode) begin
         count <= last_data ? {COUNT_BITS{1'b0}} : count + 1'b1;
         last_data <= count == LAST_DATA - 1'b1;
+        leads <= !last_data && (leads || count == BEFORE_LEAD[COUNT_BITS-1:0]);
         in_frame <= !last_data;
       end else begin
         in_frame <= !s_axis_tlast;
@@ -121,6 +123,7 @@ module ccsds_ldpc_c2_encoder #(
     if (rst) begin
       count <= {COUNT_BITS{1'b0}};
       last_data <= 1'b0;
+      leads <= 1'b0;
       in_frame <= 1'b0;
       filling <= 1'b0;
       dropping <= 1'b0;
@@ -154,7 +157,7 @@ module ccsds_ldpc_c2_encoder #(
     end
   endfunction
 
-  reg a_valid, a_encode, a_first, a_last, a_invert;
+  reg a_valid, a_encode, a_first, a_last, a_invert, a_leads;
   reg [SIZE_BITS-1:0] a_lane;
   reg [DATA_WIDTH-1:0] a_line;
   always @(posedge clk) begin
@@ -163,6 +166,7 @@ module ccsds_ldpc_c2_encoder #(
     a_first <= !in_frame;
     a_last <= encode ? last_data : s_axis_tlast;
     a_invert <= wrong;
+    a_leads <= !encode || leads;
     a_lane <= last_lane(encode || !s_axis_tlast ? ALL : s_axis_tkeep);
     a_line <= line;
   end
@@ -227,7 +231,9 @@ module ccsds_ldpc_c2_encoder #(
 
   // ---- the data waits for its parity
   wire [LEVEL_BITS-1:0] level;
-  wire head_valid, head_encode, head_last;
+  wire head_valid;
+  wire head_last;  // the last beat of a frame that passes as it is
+  wire head_ends;  // the last data of one that is encoded
   wire [SIZE_BITS-1:0] head_lane;
   wire [DATA_WIDTH-1:0] head_line;
 
@@ -235,26 +241,24 @@ module ccsds_ldpc_c2_encoder #(
       .WIDTH(DATA_WIDTH + SIZE_BITS + 2),
       .DEPTH(DEPTH)
   ) fifo (
-      .clk  (clk),
-      .rst  (rst),
-      .level(level),
-      .write(a_valid),
-      .data ({a_encode, a_last, a_lane, a_line}),
-      .valid(head_valid),
-      .word ({head_encode, head_last, head_lane, head_line}),
-      .pop  (go_data)
+      .clk        (clk),
+      .rst        (rst),
+      .level      (level),
+      .write      (a_valid),
+      .release_all(a_leads),
+      .data       ({a_encode && a_last, !a_encode && a_last, a_lane, a_line}),
+      .valid      (head_valid),
+      .word       ({head_ends, head_last, head_lane, head_line}),
+      .pop        (go_data)
   );
 
   // ---- merge: data, then parity from the first free lane on
-  reg enough, sending_parity, sending_data;
+  reg sending_parity;
   reg out_valid, out_last;
   reg [LANES-1:0] out_keep;
   wire advance;
-  wire may_begin = sending_data || !head_encode || enough;
-  wire may_end = SPARE == 0 || !head_encode || !head_last || ready;
-  assign go_data = advance && !sending_parity && head_valid && may_begin && may_end;
+  assign go_data = advance && !sending_parity && head_valid && (SPARE == 0 || !head_ends || ready);
   assign go_parity = advance && sending_parity && ready;
-  wire data_ends = head_encode && head_last;
 
   wire [DATA_WIDTH-1:0] data_line;
   generate
@@ -263,29 +267,23 @@ module ccsds_ldpc_c2_encoder #(
     end else begin : g_merge
       assign data_line[DATA_WIDTH-1:SPARE*8] = head_line[DATA_WIDTH-1:SPARE*8];
       for (n = 0; n < SPARE * 8; n = n + 1) begin : g_bit
-        assign data_line[n] = data_ends ? parity_first[SPARE*8-1-n] : head_line[n];
+        assign data_line[n] = head_ends ? parity_first[SPARE*8-1-n] : head_line[n];
       end
     end
   endgenerate
 
   always @(posedge clk) begin
     room <= level < FULL;
-    enough <= level >= ENOUGH;
-    if (go_data) begin
-      sending_data   <= !head_last;
-      sending_parity <= data_ends;
-    end
+    if (go_data) sending_parity <= head_ends;
     if (go_parity && parity_last) sending_parity <= 1'b0;
     if (advance) begin
       out_valid <= go_data || go_parity;
       out_line  <= sending_parity ? parity_line : data_line;
-      out_last  <= sending_parity ? parity_last : head_last && !head_encode;
+      out_last  <= sending_parity ? parity_last : head_last;
       out_keep  <= sending_parity ? (parity_last ? LAST_KEEP : ALL) : ~({LANES{1'b1}} << 1 << head_lane);
     end
     if (rst) begin
       room <= 1'b0;
-      enough <= 1'b0;
-      sending_data <= 1'b0;
       sending_parity <= 1'b0;
       out_valid <= 1'b0;
     end

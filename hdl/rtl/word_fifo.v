@@ -2,12 +2,13 @@
 //
 //   write, data --> memory --> read register --> word --> (pop)
 //
-// It does not say when it is full: who writes looks at `level`, which counts all words inside and is a cycle late in
-// knowing that one has left. A write and a read never meet at one address.
+// Words leave once they are released: `release_all` with a word lets it leave and all those before. There is no `full`:
+// who writes looks at `level`, which counts all words inside and learns a cycle late that one has left. A write and a read
+// never meet at one address.
 //
 // Parameters   WIDTH  bits of a word
 //              DEPTH  words, a power of two
-// Latency      3 cycles from `write` to `valid`
+// Latency      3 cycles from `write` with `release_all` to `valid`
 `default_nettype none
 
 module word_fifo #(
@@ -18,6 +19,7 @@ module word_fifo #(
     input  wire                       rst,
     output reg  [$clog2(DEPTH+1)-1:0] level,
     input  wire                       write,
+    input  wire                       release_all,
     input  wire [          WIDTH-1:0] data,
     output reg                        valid,
     output reg  [          WIDTH-1:0] word,
@@ -40,10 +42,10 @@ module word_fifo #(
   reg [WIDTH-1:0] read;  // the memory's output
   reg read_valid, popped;
   // One bit more than an address, so that a full memory is not taken for an empty one.
-  reg [ADDRESS_BITS:0] write_at, read_at;
+  reg [ADDRESS_BITS:0] write_at, read_at, read_end;
 
   wire offer = read_valid && (pop || !valid);
-  wire fetch = read_at != write_at && (offer || !read_valid);
+  wire fetch = read_at != read_end && (pop || !valid || !read_valid);
 
   always @(posedge clk) if (write) memory[write_at[ADDRESS_BITS-1:0]] <= data;
 
@@ -51,6 +53,7 @@ module word_fifo #(
 
   always @(posedge clk) begin
     if (write) write_at <= write_at + 1'b1;
+    if (write && release_all) read_end <= write_at + 1'b1;
     if (fetch) read_at <= read_at + 1'b1;
     read_valid <= fetch || (read_valid && !offer);
     if (offer) word <= read;
@@ -61,6 +64,7 @@ module word_fifo #(
     if (rst) begin
       write_at <= {ADDRESS_BITS + 1{1'b0}};
       read_at <= {ADDRESS_BITS + 1{1'b0}};
+      read_end <= {ADDRESS_BITS + 1{1'b0}};
       read_valid <= 1'b0;
       valid <= 1'b0;
       popped <= 1'b0;

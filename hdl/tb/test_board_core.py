@@ -334,7 +334,7 @@ CONFIGURATIONS = [
 ]
 
 
-@pytest.mark.parametrize("parameters", CONFIGURATIONS, ids=lambda parameters: f"{parameters.get('DATA_WIDTH', 8)} bits")
+@pytest.mark.parametrize("parameters", CONFIGURATIONS, ids=["8bit", "64bit"])
 def test_board_core(parameters: dict[str, int]) -> None:
     simulate("board_core", BENCH, {"UNIQUE_ID": UNIQUE_ID, **parameters})
 

@@ -1,6 +1,7 @@
 """The command `beamlock`. Only the subcommand that is asked for is imported, so help is there at once."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -42,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"beamlock: {error}", file=sys.stderr)
         return EXIT_DEVICE if isinstance(error, DeviceError) else EXIT_BAD_INPUT
+    except BrokenPipeError:
+        # whoever read the output has seen enough; the interpreter must not try to flush the rest
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        return 0
     except KeyboardInterrupt:
         print("beamlock: interrupted", file=sys.stderr)
         return 130

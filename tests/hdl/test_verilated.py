@@ -168,6 +168,17 @@ def test_a_library_depends_on_what_its_module_is_made_of_and_on_nothing_else():
     assert not {"board_core.v", "uart_rx.v"} & names
 
 
+def test_a_build_that_fails_says_why(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"ccsds_tm_encoder: expected that Verilator compiles it, found: .*NO_SUCH"):
+        EncoderModel({"NO_SUCH": 1})
+    assert list((tmp_path / "beamlock" / "models").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="XDG_CACHE_HOME"):
+        EncoderModel(PARAMETERS)
+
+
 @pytest.mark.slow
 def test_parameters_that_the_module_refuses(capfd):
     with pytest.raises(ConfigError, match="parameters that the module allows"):
