@@ -24,10 +24,13 @@ from hdl.toolchain import RTL, verilator_environment, verilator_version
 Parameters = Mapping[str, int]
 
 _SHIM = Path(__file__).parent / "shim"
-_WARNINGS = ["--language", "1364-2005", "-Wno-fatal"]
-# Optimised for speed: the model of an encoder spends its time in `eval`.
-_COMPILER_FLAGS = "-std=gnu++17 -fPIC -fvisibility=hidden"
-_MAKE_FLAGS = "OPT_FAST=-O2 OPT_SLOW=-O1 OPT_GLOBAL=-O2"
+# Optimised for speed, as the model of an encoder spends its time in `eval`; a shared library of one shim and one model.
+_OPTIONS = [
+    *("--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast"),
+    *("--language", "1364-2005", "-Wno-fatal", "--Mdir", ".", "-y", ".", "-I."),
+    *("-CFLAGS", "-std=gnu++17 -fPIC -fvisibility=hidden", "-LDFLAGS", "-shared"),
+    *("-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O1 OPT_GLOBAL=-O2", "-o", "model.so"),
+]
 
 
 def load_model(top: str, parameters: Parameters, announce: Callable[[str], None] | None = None) -> ctypes.CDLL:
@@ -37,8 +40,11 @@ def load_model(top: str, parameters: Parameters, announce: Callable[[str], None]
     the same time. Raises ConfigError, one line that says what to install, without a working Verilator and compiler.
     """
     environment = verilator_environment()
+    shim = [_SHIM / f"{top}.cpp", *sorted(_SHIM.glob("*.h"))]
+    # as they are now: the build must not see what is edited meanwhile
+    contents = {path.name: path.read_bytes() for path in [*sources(top), *shim]}
     folder = object_cache.folder() / "models"
-    library = folder / f"{top}-{_key(top, parameters, environment['PATH'])}.so"
+    library = folder / f"{top}-{_key(contents, parameters, environment['PATH'])}.so"
     if not library.exists():
         if announce is not None:
             settings = ", ".join(f"{name} {value}" for name, value in parameters.items())
@@ -47,7 +53,7 @@ def load_model(top: str, parameters: Parameters, announce: Callable[[str], None]
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder, prefix=f"{library.stem}-") as build:
                 # whole or not at all, whoever else builds it
-                _build(top, parameters, Path(build), environment).replace(library)
+                _build(top, contents, parameters, Path(build), environment).replace(library)
         except OSError as error:
             raise ConfigError(
                 f"{folder}: expected a folder for compiled models that can be written, found: {error.strerror}; set "
@@ -77,31 +83,25 @@ def sources(top: str, rtl: Path = RTL) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def _key(top: str, parameters: Parameters, path: str) -> str:
+def _key(contents: Mapping[str, bytes], parameters: Parameters, path: str) -> str:
     """Hash of everything that a library depends on."""
-    how = [sorted(parameters.items()), verilator_version(path), _WARNINGS, _COMPILER_FLAGS, _MAKE_FLAGS]
-    digest = hashlib.sha256(json.dumps([*how, platform.machine()]).encode())
-    for source in [*sources(top), *_shim(top)]:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    how = [sorted(parameters.items()), verilator_version(path), _OPTIONS, platform.machine()]
+    digest = hashlib.sha256(json.dumps(how).encode())
+    for name, content in contents.items():
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     return digest.hexdigest()[:24]
 
 
-def _shim(top: str) -> list[Path]:
-    return [_SHIM / f"{top}.cpp", *sorted(_SHIM.glob("*.h"))]
-
-
-def _build(top: str, parameters: Parameters, folder: Path, environment: dict[str, str]) -> Path:
+def _build(
+    top: str, contents: Mapping[str, bytes], parameters: Parameters, folder: Path, environment: dict[str, str]
+) -> Path:
     """Build in `folder`; the path of the library there."""
-    for source in _shim(top):
-        shutil.copy(source, folder)
-    command = [
-        *("verilator", "--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast", *_WARNINGS),
-        *("--Mdir", ".", "--top-module", top, "-y", str(RTL), f"-I{RTL}"),
-        *(f"-G{name}={value}" for name, value in parameters.items()),
-        *("-CFLAGS", _COMPILER_FLAGS, "-LDFLAGS", "-shared", "-MAKEFLAGS", _MAKE_FLAGS),
-        *("-o", "model.so", str(RTL / f"{top}.v"), f"{top}.cpp"),
-    ]
-    command[0] = shutil.which("verilator", path=environment["PATH"]) or "verilator"
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    verilator = shutil.which("verilator", path=environment["PATH"])
+    assert verilator is not None, "the environment has one"
+    values = [f"-G{name}={value}" for name, value in parameters.items()]
+    command = [verilator, *_OPTIONS, *values, "--top-module", top, f"{top}.v", f"{top}.cpp"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line]

@@ -339,12 +339,13 @@ def test_board_core(parameters: dict[str, int]) -> None:
     simulate("board_core", BENCH, {"UNIQUE_ID": UNIQUE_ID, **parameters})
 
 
+# the ULX3S's clock of 100 MHz would be 33 cycles a bit, and says nothing that the bench of the UART does not
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
         {"INTERLEAVE": 5, "BUFFER_OCTETS": 4096},
-        {"INTERLEAVE": 8, "BUFFER_OCTETS": 8192, "DATA_WIDTH": 64, "CLOCK_HZ": 100_000_000},
+        {"INTERLEAVE": 8, "BUFFER_OCTETS": 8192, "DATA_WIDTH": 64},
     ],
     ids=["icebreaker", "ulx3s"],
 )

@@ -97,7 +97,7 @@ def _prove(arguments: argparse.Namespace) -> int:
 
 
 def _synth(arguments: argparse.Namespace) -> int:
-    from hdl.synthesis import configurations, markdown, measure
+    from hdl.synthesis import configurations, measure
 
     results = []
     on_terminal = sys.stderr.isatty()
