@@ -2,7 +2,7 @@
 
 Verilator's makefiles put `$(OBJCACHE)` before each compilation. The runtime's sources take most of a small model's
 build, and are the same in every one. An object is kept under the hash of its source, of the runtime's headers and of
-the command. Sources of the model itself, which lie in the build folder, are compiled as they are. This runs as a
+the command. Sources of the model, and a main program that includes its header, are compiled as they are. This runs as a
 script; nothing but the standard library is imported.
 """
 
@@ -23,7 +23,7 @@ def folder() -> Path:
 def main(command: list[str]) -> int:
     """Run a compilation, or copy what it made before; returns the compiler's exit code."""
     source = Path(command[-1])
-    if "-c" not in command or "-o" not in command or not source.is_absolute():
+    if "-c" not in command or "-o" not in command or not (source.is_absolute() and source.stem.startswith("verilated")):
         return subprocess.call(command)
     made = Path(command[command.index("-o") + 1])
     digest = hashlib.sha256("\0".join(command).encode() + source.read_bytes())

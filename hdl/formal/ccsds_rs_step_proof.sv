@@ -95,18 +95,19 @@ module ccsds_rs_step_proof #(
          ^ (a[3] ? 8'hFA : 8'h00) ^ (a[2] ? 8'h99 : 8'h00) ^ (a[1] ? 8'hAF : 8'h00) ^ (a[0] ? 8'h7B : 8'h00);
   endfunction
 
-  // ---- division, a symbol at a time: the remainder's highest coefficient in the high bits
-  reg [BITS-1:0] remainder;
+  // ---- division, a symbol at a time: remainders with the highest coefficient in the high bits
+  reg [BITS-1:0] dividend;
+  reg [7:0] quotient;
   reg begun, pending, pending_first, pending_last;
-  wire [BITS-1:0] from = first ? {BITS{1'b0}} : remainder;
-  wire [7:0] quotient = symbol ^ from[BITS-1-:8];
   wire [BITS-1:0] divided;
+  wire [BITS-1:0] remainder = pending ? divided : dividend;
+  wire [BITS-1:0] from = first ? {BITS{1'b0}} : remainder;
   genvar n;
   generate
     for (n = 0; n < 2 * E; n = n + 1) begin : coefficient
       localparam [7:0] G = power(exponent(n));
-      if (n == 0) assign divided[7:0] = product(G, quotient);
-      else assign divided[8*n+:8] = from[8*(n-1)+:8] ^ product(G, quotient);
+      if (n == 0) assign divided[7:0] = product(quotient, G);
+      else assign divided[8*n+:8] = dividend[8*(n-1)+:8] ^ product(quotient, G);
     end
   endgenerate
 
@@ -123,9 +124,12 @@ module ccsds_rs_step_proof #(
     if (advance) begin
       if (load) begin
         begun <= 1'b1;
-        remainder <= divided;
+        dividend <= from;
+        quotient <= symbol ^ from[BITS-1-:8];
+      end else if (pending_last) begin
+        dividend <= remainder;
       end else if (shift && !pending) begin
-        remainder <= remainder << 8;
+        dividend <= dividend << 8;
       end
       if (load || pending_last) begin
         pending <= load;
@@ -178,19 +182,29 @@ module ccsds_rs_step_proof #(
   (* hierconn *) wire \in_dual_basis.pending_first ;
   (* hierconn *) wire \in_dual_basis.pending_last ;
 
-  wire [BITS-1:0] state = pending ? \conventional.next : \conventional.register ;
-  wire [BITS-1:0] state_dual = pending ? \in_dual_basis.next : \in_dual_basis.register ;
-  wire [BITS-1:0] remainder_dual;
+  wire [BITS-1:0] remainder_dual, dividend_dual;
   generate
     for (n = 0; n < 2 * E; n = n + 1) begin : symbol_of_dual
       assign remainder_dual[8*n+:8] = dual(remainder[8*n+:8]);
+      assign dividend_dual[8*n+:8] = dual(dividend[8*n+:8]);
     end
   endgenerate
 
   always @(*) begin
     if (begun) begin
-      assert (state == remainder);
-      assert (state_dual == remainder_dual);
+      if (pending) begin
+        // the step: what the register will hold
+        assert (\conventional.next == remainder);
+        assert (\in_dual_basis.next == remainder_dual);
+        assert (\conventional.feedback == quotient);
+        assert (\in_dual_basis.feedback == dual(quotient));
+      end
+      if (pending_first) begin
+        assert (dividend == 0);
+      end else begin
+        assert (\conventional.register == dividend);
+        assert (\in_dual_basis.register == dividend_dual);
+      end
       assert (check_conventional == \conventional.register [BITS-1-:8]);
       assert (check_dual == \in_dual_basis.register [BITS-1-:8]);
       assert ({pending, pending_first, pending_last}

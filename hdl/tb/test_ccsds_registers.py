@@ -32,7 +32,7 @@ async def _start(dut: Any) -> Apb:
     apb = Apb(dut)
     dut.busy.value = 0
     _quiet(dut)
-    cocotb.start_soon(Clock(dut.clk, CLOCK_NS, unit="ns").start())
+    Clock(dut.clk, CLOCK_NS, unit="ns").start()
     await _reset(dut)
     return apb
 
