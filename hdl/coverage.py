@@ -17,10 +17,12 @@ from typing import Literal
 
 from flightsw.errors import ConfigError
 from hdl import catalog
-from hdl.tb.simulation import COVERAGE
 from hdl.toolchain import BUILD, RTL
 
 Kind = Literal["line", "toggle"]
+
+#: Environment variable that names the folder where every run of a bench leaves its counts.
+COVERAGE = "BEAMLOCK_COVERAGE"
 
 #: What of the datapath has to be covered, in percent.
 TARGETS: Mapping[Kind, float] = {"line": 100.0, "toggle": 95.0}
@@ -81,6 +83,7 @@ class Row:
         return 100.0 * self.covered[kind] / self.points[kind] if self.points[kind] else 100.0
 
     def reaches(self, targets: Mapping[Kind, float] = TARGETS) -> bool:
+        """True if every kind of point is covered to its target, in percent."""
         return all(self.percent(kind) >= target for kind, target in targets.items())
 
 

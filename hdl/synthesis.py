@@ -145,9 +145,9 @@ def document(results: list[tuple[Configuration, Result]]) -> str:
     """The page of the documentation that holds the table."""
     return (
         "# What the Verilog costs, and how fast it goes\n\n"
-        "Written by `beamlock hdl synth`: Yosys and nextpnr from the `yowasp-` wheels, the median of three seeds of the\n"
-        "placer. Each module stands between two shift registers, whose cells are counted with its own, so that every\n"
-        "path ends in a flip-flop. The chain is CRC-16, Reed-Solomon, randomizer, sync marker and register block; its\n"
+        "Written by `beamlock hdl synth`: Yosys and nextpnr from the `yowasp-` wheels, the median of three seeds of\n"
+        "the placer. Each module stands between two shift registers, whose cells are counted with its own, so that\n"
+        "every path ends in a flip-flop. The chain is CRC-16, Reed-Solomon, randomizer, sync marker and registers; its\n"
         "line rate counts every bit that leaves, as one does in every cycle.\n\n" + markdown(iter(results))
     )
 

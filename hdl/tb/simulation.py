@@ -10,12 +10,13 @@ from pathlib import Path
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
-from hdl.toolchain import BUILD, RTL, verilator_environment
+from hdl.coverage import COVERAGE
+from hdl.toolchain import BUILD, RTL, has_fst, verilator_environment
 
 Parameters = Mapping[str, int]
 
-#: Environment variable that names the folder where every run leaves its coverage, for `hdl.coverage`.
-COVERAGE = "BEAMLOCK_COVERAGE"
+#: Environment variable that asks for waves.
+WAVES = "BEAMLOCK_WAVES"
 
 #: A build is the model of one module with one set of parameters; the same sources build once.
 _ARGUMENTS = ["-Wall", "--language", "1364-2005", "-Wno-fatal", "-O3"]
@@ -28,16 +29,17 @@ def simulate(
     settings: Mapping[str, str] | None = None,
     *,
     rtl: Path = RTL,
-    waves: bool = False,
     seed: int | None = None,
 ) -> Path:
     """Run every cocotb test of module `bench` on `toplevel`; returns the folder of the run.
 
-    settings: environment variables that the bench reads. With COVERAGE set, lines and toggles are counted, too. Raises
+    settings: environment variables that the bench reads. With COVERAGE set, lines and toggles are counted, too; with
+    WAVES set, waves are kept in the folder of the run, FST where the header lz4.h is there, else VCD. Raises
     ConfigError without a working Verilator, and an AssertionError naming the tests that failed.
     """
     environment = verilator_environment()
     coverage = os.environ.get(COVERAGE)
+    waves = WAVES in os.environ
     folder = build_folder(toplevel, parameters or {}, rtl, coverage=coverage is not None, waves=waves)
     before = dict(os.environ)
     os.environ.update({**environment, **(settings or {})})
@@ -60,6 +62,7 @@ def simulate(
                     "-y",
                     str(rtl),
                     *(["--coverage-line", "--coverage-toggle"] if coverage else []),
+                    *(["--trace-fst"] if waves and has_fst(environment) else []),
                 ],
                 build_dir=folder,
                 waves=waves,

@@ -69,22 +69,30 @@ def _test(arguments: argparse.Namespace) -> int:
     benches = [module.bench for name, module in found.items() if module.bench and arguments.module in (None, name)]
     if not benches:
         raise _unknown(arguments.module, [name for name, module in found.items() if module.bench])
+    if arguments.coverage:
+        return _coverage([arguments.module] if arguments.module else [], arguments.full)
     command = [sys.executable, "-m", "pytest", *map(str, benches), "-p", "no:cacheprovider"]
     if arguments.full:
         command += ["-m", "slow or not slow"]
     environment = dict(os.environ)
     if arguments.waves:
         environment["BEAMLOCK_WAVES"] = "1"
-    if arguments.coverage:
-        environment["BEAMLOCK_COVERAGE"] = "1"
     code = subprocess.run(command, env=environment, check=False).returncode
     if arguments.waves:
         _show_waves(arguments.module)
-    if arguments.coverage:
-        from hdl.coverage import table
-
-        print(table())
     return 1 if code else 0
+
+
+def _coverage(modules: list[str], full: bool) -> int:
+    from hdl.coverage import DATAPATH, measure
+
+    rows = measure(modules or DATAPATH, slow=full)
+    print(f"{'module':28} {'line':>7} {'toggle':>7}")
+    for row in rows:
+        print(f"{row.module:28} {row.percent('line'):6.1f}% {row.percent('toggle'):6.1f}%")
+        for point in row.uncovered if modules else []:
+            print(f"  {point}")
+    return 0 if all(row.reaches() for row in rows) else 1
 
 
 def _prove(arguments: argparse.Namespace) -> int:
