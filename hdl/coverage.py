@@ -39,11 +39,17 @@ DATAPATH = (
 CONSTANT: tuple[tuple[str, str, str], ...] = (
     (r"axis_.*|ccsds_.*", r"(.*[._])?(keep|tkeep)\[0\]:1->0", "lane 0 is there in every beat, from the first on"),
     (r"ccsds_convolutional_encoder", r"(in_current|done|ends_current|ends_next|place_after)\[.*", "tables"),
+    (r"ccsds_ldpc_c2_parity", r"g_block\[.*\.of_[01]\[.*", "rows of the inverse"),
+    (r"ccsds_ldpc_c2_parity", r"g_half\[\d\]\.sums\[0\]:.*", "the sum of no bits"),
     (r"ccsds_crc16", r"check\[.*", "beyond the two octets of the CRC there are zeros"),
     (r"ccsds_sync_marker", r"marker\[.*", "the marker"),
     (r"sequence_word", r"first\[.*", "the sequence's first beat"),
     (r"systematic_check", r"wide\[.*", "the register's own bits are counted there; below them are zeros"),
-    (r"systematic_check", r"g_turn\[\d+\]\.sum\[.*", "bits that a row has not; what they add to is counted as sums"),
+    (
+        r"systematic_check",
+        r"g_turn\[\d+\]\.(g_\w+\.)?sum\[.*",
+        "bits that a row has not; what they add to is counted as sums",
+    ),
 )
 #: Functions that are evaluated at elaboration, where nothing is counted: module and name.
 ELABORATED = frozenset(
