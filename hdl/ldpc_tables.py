@@ -1,10 +1,10 @@
 """Writes the constant tables of the LDPC C2 encoder in `hdl/rtl`, as Verilog headers.
 
 The encoder takes two steps: the syndrome of the information, by the sparse circulants of the parity-check matrix, and
-then the parity, by the inverse of the matrix' parity part, four dense circulants. All circulants of the code have an even
-number of ones, so there is an inverse only modulo the polynomial with all coefficients one. What it leaves open, whether a
-parity block has an even number of ones, the standard's generator matrix decides (7.3.4.3): information in the blocks
-whose generator circulants have an odd number of ones, an odd number of them, inverts the parity block.
+then the parity, by the inverse of the matrix' parity part, four dense circulants. All circulants of the code have an
+even number of ones, so there is an inverse only modulo the polynomial with all coefficients one. What it leaves open,
+whether a parity block has an even number of ones, the standard's generator matrix decides (7.3.4.3): information in
+the blocks whose generator circulants have an odd number of ones, an odd number of them, inverts the parity block.
 `python -m hdl.ldpc_tables` writes the files, a test holds them in step.
 """
 
@@ -50,7 +50,7 @@ def inverse() -> NDArray[np.uint8]:
 
 def odd_blocks() -> NDArray[np.uint8]:
     """Whether the generator's circulants have an odd number of ones, uint8 (2 parity blocks, 14 information blocks)."""
-    return (LdpcC2().generator.sum(axis=2) % 2).T.astype(np.uint8)
+    return np.asarray((LdpcC2().generator.sum(axis=2) % 2).T, np.uint8)
 
 
 def generator_of_tables() -> NDArray[np.uint8]:

@@ -41,7 +41,7 @@ def proofs() -> list[str]:
 
 
 def prove(names: list[str]) -> dict[str, Verdict]:
-    """Run the proofs of these names, NAME or NAME:TASK, or all. Raises ConfigError for unknown names and missing tools."""
+    """Run the proofs of these names, NAME or NAME:TASK, or all. Raises ConfigError for unknown ones or no tools."""
     known = proofs()
     wanted = [proof for proof in known if not names or proof in names or proof.partition(":")[0] in names]
     for name in names:

@@ -147,7 +147,7 @@ def document(results: list[tuple[Configuration, Result]]) -> str:
         "# What the Verilog costs, and how fast it goes\n\n"
         "Written by `beamlock hdl synth`: Yosys and nextpnr from the `yowasp-` wheels, the median of three seeds of\n"
         "the placer. Each module stands between two shift registers, whose cells are counted with its own, so that\n"
-        "every path ends in a flip-flop. The chain is CRC-16, Reed-Solomon, randomizer, sync marker and registers; its\n"
+        "every path ends in a flip-flop. The chain is CRC-16, Reed-Solomon, randomizer, marker and registers; its\n"
         "line rate counts every bit that leaves, as one does in every cycle.\n\n" + markdown(iter(results))
     )
 

@@ -92,46 +92,51 @@ module ccsds_ldpc_c2_parity #(
   generate
     for (q = 0; q < 2; q = q + 1) begin : g_half
       reg [BITS-1:0] s;
-      wire [BITS-1:0] ordered;
-      for (i = 0; i < BITS; i = i + 1) begin : g_order
-        if (i < 511) begin : g_bit
-          assign ordered[i] = syndrome[511*q+(511-i)*DATA_WIDTH%511];
-        end else begin : g_none
-          assign ordered[i] = 1'b0;
-        end
+      integer n;
+      always @(posedge clk) begin
+        if (take || run) s <= s << 1;
+        if (take) for (n = 0; n < 511; n = n + 1) s[n] <= syndrome[511*q+(511-n)*DATA_WIDTH%511];
+        if (take) for (n = 511; n < BITS; n = n + 1) s[n] <= 1'b0;
       end
-      always @(posedge clk) if (take || run) s <= take ? ordered : s << 1;
 
       wire [K-1:0] bits;
       for (k = 0; k < K; k = k + 1) begin : g_bits
         assign bits[k] = s[STEPS*k+STEPS-1];
       end
       reg [(1<<K)-1:0] sums;
-      for (i = 0; i < 1 << K; i = i + 1) begin : g_sum
-        localparam [K-1:0] OF = i;
-        always @(posedge clk)
-          if (!run) sums[i] <= 1'b0;
-          else sums[i] <= ^(bits & OF);
+      always @(posedge clk) begin
+        for (n = 0; n < 1 << K; n = n + 1) begin
+          if (!run) sums[n] <= 1'b0;
+          else sums[n] <= ^(bits & n[K-1:0]);
+        end
       end
     end
   endgenerate
+
+  // Which bits of s make up the sum for a bit of p.
+  function [K-1:0] bits_of;
+    input [510:0] row;
+    input integer place;
+    integer n;
+    begin
+      for (n = 0; n < K; n = n + 1) bits_of[n] = row[(place+DATA_WIDTH*STEPS*n)%511];
+    end
+  endfunction
 
   // ---- p
   reg [1021:0] p;
   generate
     for (r = 0; r < 2; r = r + 1) begin : g_block
+      wire [510:0] sum;
       for (i = 0; i < 511; i = i + 1) begin : g_bit
-        wire [K-1:0] of_0, of_1;
-        for (k = 0; k < K; k = k + 1) begin : g_row
-          localparam PLACE = (i + DATA_WIDTH * STEPS * k) % 511;
-          assign of_0[k] = C2_INVERSE[511*(2*r+0)+PLACE];
-          assign of_1[k] = C2_INVERSE[511*(2*r+1)+PLACE];
-        end
-        always @(posedge clk)
-          if (idle) p[511*r+i] <= 1'b0;
-          else if (turn)
-            p[511*r+i] <= p[511*r+(i+DATA_WIDTH)%511] ^ g_half[0].sums[of_0] ^ g_half[1].sums[of_1] ^ flip[r];
+        localparam [K-1:0] BITS_0 = bits_of(C2_INVERSE[511*(2*r+0)+:511], i);
+        localparam [K-1:0] BITS_1 = bits_of(C2_INVERSE[511*(2*r+1)+:511], i);
+        assign sum[i] = g_half[0].sums[BITS_0] ^ g_half[1].sums[BITS_1];
       end
+      wire [510:0] turned = {p[511*r+:DATA_WIDTH], p[511*r+DATA_WIDTH+:511-DATA_WIDTH]};
+      always @(posedge clk)
+        if (idle) p[511*r+:511] <= 511'd0;
+        else if (turn) p[511*r+:511] <= turned ^ sum ^ {511{flip[r]}};
     end
   endgenerate
   assign first = p[510:0];

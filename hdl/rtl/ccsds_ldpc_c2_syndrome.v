@@ -92,13 +92,19 @@ module ccsds_ldpc_c2_syndrome #(
     for (j = 0; j < BLOCKS; j = j + 1) begin : g_block
       localparam FIRST_LANE = j == 0 ? 0 : (511 * j + OFFSET) % DATA_WIDTH;
       localparam END_LANE = j == BLOCKS - 1 ? DATA_WIDTH : (511 * j + 511 + OFFSET) % DATA_WIDTH;
+      localparam [DATA_WIDTH-1:0] FROM_FIRST = {DATA_WIDTH{1'b1}} << FIRST_LANE;
+      localparam [DATA_WIDTH-1:0] TO_END = ~({DATA_WIDTH{1'b1}} << END_LANE);
+      wire [DATA_WIDTH-1:0] inside = (FROM_FIRST & TO_END & {DATA_WIDTH{either[j]}})
+                                   | (FROM_FIRST & ~TO_END & {DATA_WIDTH{back[j]}})
+                                   | (~FROM_FIRST & TO_END & {DATA_WIDTH{front[j]}})
+                                   | (~FROM_FIRST & ~TO_END & {DATA_WIDTH{front[j] && back[j]}});
       reg [DATA_WIDTH-1:0] taken;
-      for (n = 0; n < DATA_WIDTH; n = n + 1) begin : g_lane
-        wire inside = n >= FIRST_LANE ? (n < END_LANE ? either[j] : back[j])
-                                      : (n < END_LANE ? front[j] : front[j] && back[j]);
-        always @(posedge clk)
-          if (!inside) taken[n] <= 1'b0;
-          else taken[n] <= lane[n];
+      integer i;
+      always @(posedge clk) begin
+        for (i = 0; i < DATA_WIDTH; i = i + 1) begin
+          if (!inside[i]) taken[i] <= 1'b0;
+          else taken[i] <= lane[i];
+        end
       end
       // Written twice in a row, a turn is a plain slice; none begins at the very first bits.
       wire [510:0] once = {{511 - DATA_WIDTH{1'b0}}, taken};

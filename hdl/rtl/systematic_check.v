@@ -51,20 +51,26 @@ module systematic_check #(
   generate
     for (q = 0; q < INTERLEAVE; q = q + 1) begin : g_turn
       localparam TURNS = (LANES - q + INTERLEAVE - 1) / INTERLEAVE;
-      localparam BITS_IN = 8 * TURNS;
-      // A balanced tree, its root first and its leaves last: synthesis does not balance a chain of exclusive-ors.
-      wire [ROW_BITS-1:0] sum[0:2*BITS_IN-2];
-      for (b = 0; b < BITS_IN - 1; b = b + 1) begin : g_node
-        assign sum[b] = sum[2*b+1] ^ sum[2*b+2];
-      end
-      for (p = 0; p < TURNS; p = p + 1) begin : g_lane
-        for (b = 0; b < 8; b = b + 1) begin : g_bit
-          localparam [ROW_BITS-1:0] ROW = ROWS[(8*p+b)*ROW_BITS+:ROW_BITS];
-          assign sum[BITS_IN-1+8*p+b] = ROW & {ROW_BITS{feedback[8*(p*INTERLEAVE+q)+b]}};
+      if (TURNS == 0) begin : g_absent
+        for (k = 0; k < SYMBOLS; k = k + 1) begin : g_symbol
+          assign sums[8*(k*INTERLEAVE+q)+:8] = 8'd0;
         end
-      end
-      for (k = 0; k < SYMBOLS; k = k + 1) begin : g_symbol
-        assign sums[8*(k*INTERLEAVE+q)+:8] = sum[0][8*k+:8];
+      end else begin : g_present
+        localparam BITS_IN = 8 * TURNS;
+        // A balanced tree, its root first and its leaves last: synthesis does not balance a chain of exclusive-ors.
+        wire [ROW_BITS-1:0] sum[0:2*BITS_IN-2];
+        for (b = 0; b < BITS_IN - 1; b = b + 1) begin : g_node
+          assign sum[b] = sum[2*b+1] ^ sum[2*b+2];
+        end
+        for (p = 0; p < TURNS; p = p + 1) begin : g_lane
+          for (b = 0; b < 8; b = b + 1) begin : g_bit
+            localparam [ROW_BITS-1:0] ROW = ROWS[(8*p+b)*ROW_BITS+:ROW_BITS];
+            assign sum[BITS_IN-1+8*p+b] = ROW & {ROW_BITS{feedback[8*(p*INTERLEAVE+q)+b]}};
+          end
+        end
+        for (k = 0; k < SYMBOLS; k = k + 1) begin : g_symbol
+          assign sums[8*(k*INTERLEAVE+q)+:8] = sum[0][8*k+:8];
+        end
       end
     end
   endgenerate

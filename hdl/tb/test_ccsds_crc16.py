@@ -77,6 +77,18 @@ async def reset_leaves_no_trace(dut, cycles: int) -> None:
     assert_frames(await bench.pass_frames(sent), [frame + _check(frame) for frame in sent])
 
 
+@cocotb.test()
+async def bypass(dut) -> None:
+    """With `enable` low, frames of any length pass; the next enabled frame gets its check."""
+    bench = await _start(dut)
+    sent, others = _frames(dut, 2), [bytes(range(n)) for n in (1, 7, 8, 9, 20)]
+    assert_frames(await bench.pass_frames(sent), [frame + _check(frame) for frame in sent])
+    dut.enable.value = 0
+    assert_frames(await bench.pass_frames(others), others)
+    dut.enable.value = 1
+    assert_frames(await bench.pass_frames(sent), [frame + _check(frame) for frame in sent])
+
+
 @pytest.mark.parametrize(("width", "octets"), [(8, 9), (64, 9), (64, 15)])
 def test_frames(width: int, octets: int) -> None:
     simulate("ccsds_crc16", BENCH, {"DATA_WIDTH": width, "FRAME_OCTETS": octets})

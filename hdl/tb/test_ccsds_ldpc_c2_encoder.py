@@ -1,4 +1,4 @@
-"""Bench of `ccsds_ldpc_c2_encoder`: against the reference encoder, and by the parity checks of CCSDS 131.0-B-5, table 7-1."""
+"""Bench of `ccsds_ldpc_c2_encoder`: against the reference encoder, and the parity checks of CCSDS 131.0-B-5, table 7-1."""
 
 import itertools
 import os
@@ -21,11 +21,11 @@ OCTETS = 892
 PARITY_BITS = 1022
 SIZE = 511
 
-#: Table 7-1: the ones in the first rows of the circulants, typed here once more, not taken from the encoders under test.
+#: Table 7-1: the ones in the first rows of the circulants, typed here once more, not taken from the encoders.
 CIRCULANTS = (
     "0,176 12,239 0,352 24,431 0,392 151,409 0,351 9,359 0,307 53,329 0,207 18,281 0,399 202,457 0,247 36,261",
-    "99,471 130,473 198,435 260,478 215,420 282,481 48,396 193,445 273,430 302,451 96,379 191,386 244,467 364,470 51,382 "
-    "192,414",
+    "99,471 130,473 198,435 260,478 215,420 282,481 48,396 193,445 273,430 302,451 96,379 191,386 244,467 364,470 "
+    "51,382 192,414",
 )
 
 #: How much is run: frames and unit vectors of the long tests, and the stall patterns that are crossed.
@@ -93,7 +93,7 @@ async def no_bubble(dut) -> None:
 
 @cocotb.test()
 async def steady_source(dut) -> None:
-    """A source that sends as many frames as can leave finds the FIFO never full, and the output has no bubble either."""
+    """A source that sends as many frames as can leave never finds the FIFO full, and the output has no bubble."""
     bench = await _start(dut)
     sent = random_frames(8, seed=3)
     lanes = len(dut.m_axis_tkeep)
