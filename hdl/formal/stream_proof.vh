@@ -1,7 +1,7 @@
 // Body that every proof of a streaming module begins with: a free source and sink, the rules of both streams, the followed
 // octet, and progress. The module gives S_LANES, M_LANES, PUSH, BITS and LIMIT, has the inputs clk, rst, s_tdata,
 // s_tkeep, s_tvalid, s_tlast and m_tready, and drives push, push_octets and push_last (what enters) and due (true
-// if a beat must come out sooner or later without further input).
+// where a beat must come out within LIMIT cycles if the sink takes it).
 
   wire s_tready, m_tvalid, m_tlast;
   wire [8*M_LANES-1:0] m_tdata;
@@ -77,6 +77,6 @@
   ) live (
       .clk   (clk),
       .rst   (rst),
-      .due   (m_tready && (s_tvalid || due)),
+      .due   (m_tready && due),
       .tvalid(m_tvalid)
   );

@@ -92,7 +92,7 @@ module ccsds_ldpc_c2_parity #(
   generate
     for (q = 0; q < 2; q = q + 1) begin : g_half
       reg [BITS-1:0] s;
-      integer n;
+      integer n, v;
       always @(posedge clk) begin
         if (take || run) s <= s << 1;
         if (take) for (n = 0; n < 511; n = n + 1) s[n] <= syndrome[511*q+(511-n)*DATA_WIDTH%511];
@@ -105,9 +105,9 @@ module ccsds_ldpc_c2_parity #(
       end
       reg [(1<<K)-1:0] sums;
       always @(posedge clk) begin
-        for (n = 0; n < 1 << K; n = n + 1) begin
-          if (!run) sums[n] <= 1'b0;
-          else sums[n] <= ^(bits & n[K-1:0]);
+        for (v = 0; v < 1 << K; v = v + 1) begin
+          if (!run) sums[v] <= 1'b0;
+          else sums[v] <= ^(bits & v[K-1:0]);
         end
       end
     end

@@ -1,4 +1,4 @@
-"""Bench of `ccsds_ldpc_c2_encoder`: against the reference encoder, and the parity checks of CCSDS 131.0-B-5, table 7-1."""
+"""Bench of `ccsds_ldpc_c2_encoder`: against the reference encoder, and the parity checks of CCSDS 131.0-B-5, 7.3."""
 
 import itertools
 import os
@@ -199,7 +199,7 @@ def test_tables_make_the_generator() -> None:
 
 
 #: Eight times as many cycles a frame want fewer frames.
-QUICK: dict[int, dict[str, str]] = {64: {}, 8: {"FRAMES": "4", "UNITS": "4", "PATTERNS": "none,random,long"}}
+QUICK: dict[int, dict[str, str]] = {64: {}, 8: {"FRAMES": "4", "UNITS": "4", "PATTERNS": "none,random"}}
 
 
 @pytest.mark.parametrize("width", [64, 8])
