@@ -65,7 +65,10 @@ module axis_append_proof #(
   // A check register for which all frames have the same check: what it holds moves up while the check leaves.
   wire advance, shift;
   reg [15:0] register;
-  always @(posedge clk) if (advance) register <= shift ? register << (8 * S_LANES) : CHECK;
+  always @(posedge clk) begin
+    if (advance) register <= shift ? register << (8 * S_LANES) : CHECK;
+    if (rst) register <= CHECK;
+  end
   wire [16*S_LANES+15:0] wide = {register, {16 * S_LANES{1'b0}}};
 
   wire length_error;
@@ -137,7 +140,10 @@ module axis_append_proof #(
 
   // How often the check register has moved up in a row.
   reg [1:0] moves;
-  always @(posedge clk) if (advance) moves <= shift ? moves + 1'b1 : 2'd0;
+  always @(posedge clk) begin
+    if (advance) moves <= !shift ? 2'd0 : moves == 2'd3 ? 2'd3 : moves + 1'b1;
+    if (rst) moves <= 2'd0;
+  end
 
   wire [BITS-1:0] after_offer, after_spare, after_c, after_b, after_a;
   octet_place #(
