@@ -315,7 +315,7 @@ module axis_append_proof #(
         assert (!\dut.in_frame || closing);
       end
 
-      if (\dut.a_check ) assert (\dut.a_valid && \dut.b_valid && (a_second ? \dut.b_check && !b_second : \dut.b_merge ));
+      if (\dut.a_check && \dut.a_valid ) assert (\dut.b_valid && (a_second ? \dut.b_check && !b_second : \dut.b_merge ));
       if (\dut.b_check && \dut.b_valid ) assert (\dut.c_valid && (b_second ? \dut.c_check && !c_second : \dut.c_merge ));
       if (\dut.count != 0 && \dut.in_data ) assert (!\dut.a_check );
       if (!\dut.in_data ) begin
@@ -371,7 +371,7 @@ module append_stage #(
     if (!rst && valid) begin
       assert (!(check && merge));
       assert (last || &keep);
-      if (check) assert (last || BEATS - DATA_BEATS == 2);
+      if (check) assert (BEATS != DATA_BEATS && (last || BEATS - DATA_BEATS == 2));
       if (merge) assert (last == (BEATS == DATA_BEATS));
       if (check || merge) assert (!last || keep == LAST_KEEP);
     end

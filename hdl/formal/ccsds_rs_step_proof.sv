@@ -5,7 +5,8 @@
 // The division is written out with the multiplication of the field and the generator's coefficients as powers of alpha. A
 // beat waits in the module until the next one comes: the state is what the register will hold.
 module ccsds_rs_step_proof #(
-    parameter E = 16
+    parameter E          = 16,
+    parameter DUAL_BASIS = 1
 ) (
     input wire       clk,
     input wire       advance,
@@ -20,7 +21,7 @@ module ccsds_rs_step_proof #(
 
   localparam BITS = 16 * E;
   localparam ROWS_BITS = 1024 * E;
-  localparam FIRST_ROW = E == 16 ? 0 : 32768;  // of the dual basis, then those of the conventional one
+  localparam FIRST_ROW = (E == 16 ? 0 : 32768) + (DUAL_BASIS != 0 ? 0 : ROWS_BITS);
 
   // ---- GF(256) of x^8 + x^7 + x^2 + x + 1
   function [7:0] times_alpha;
@@ -88,10 +89,11 @@ module ccsds_rs_step_proof #(
     end
   endfunction
 
-  // Rows of T for alpha^7 ... alpha^0.
-  function [7:0] dual;
+  // A symbol as the module has it; rows of T for alpha^7 ... alpha^0.
+  function [7:0] seen;
     input [7:0] a;
-    dual = (a[7] ? 8'h8D : 8'h00) ^ (a[6] ? 8'hEF : 8'h00) ^ (a[5] ? 8'hEC : 8'h00) ^ (a[4] ? 8'h86 : 8'h00)
+    seen = DUAL_BASIS == 0 ? a
+         : (a[7] ? 8'h8D : 8'h00) ^ (a[6] ? 8'hEF : 8'h00) ^ (a[5] ? 8'hEC : 8'h00) ^ (a[4] ? 8'h86 : 8'h00)
          ^ (a[3] ? 8'hFA : 8'h00) ^ (a[2] ? 8'h99 : 8'h00) ^ (a[1] ? 8'hAF : 8'h00) ^ (a[0] ? 8'h7B : 8'h00);
   endfunction
 
@@ -103,11 +105,20 @@ module ccsds_rs_step_proof #(
   wire [BITS-1:0] remainder = pending ? divided : dividend;
   wire [BITS-1:0] from = first ? {BITS{1'b0}} : remainder;
   genvar n;
+  wire [BITS-1:0] dividend_seen, remainder_seen, divided_seen;
   generate
     for (n = 0; n < 2 * E; n = n + 1) begin : coefficient
       localparam [7:0] G = power(exponent(n));
-      if (n == 0) assign divided[7:0] = product(quotient, G);
-      else assign divided[8*n+:8] = dividend[8*(n-1)+:8] ^ product(quotient, G);
+      wire [7:0] term = product(quotient, G);
+      assign dividend_seen[8*n+:8] = seen(dividend[8*n+:8]);
+      assign remainder_seen[8*n+:8] = seen(remainder[8*n+:8]);
+      if (n == 0) begin
+        assign divided[7:0] = term;
+        assign divided_seen[7:0] = seen(term);
+      end else begin
+        assign divided[8*n+:8] = dividend[8*(n-1)+:8] ^ term;
+        assign divided_seen[8*n+:8] = dividend_seen[8*(n-1)+:8] ^ seen(term);
+      end
     end
   endgenerate
 
@@ -139,82 +150,39 @@ module ccsds_rs_step_proof #(
     end
   end
 
-  wire [7:0] check_conventional, check_dual;
-  systematic_check #(
-      .DATA_WIDTH(8),
-      .SYMBOLS   (2 * E),
-      .ROWS      (RS_ROWS[FIRST_ROW+ROWS_BITS+:ROWS_BITS])
-  ) conventional (
-      .clk    (clk),
-      .advance(advance),
-      .octets (symbol),
-      .load   (load),
-      .first  (first),
-      .last   (last),
-      .shift  (shift),
-      .check  (check_conventional)
-  );
+  wire [7:0] check;
   systematic_check #(
       .DATA_WIDTH(8),
       .SYMBOLS   (2 * E),
       .ROWS      (RS_ROWS[FIRST_ROW+:ROWS_BITS])
-  ) in_dual_basis (
+  ) dut (
       .clk    (clk),
       .advance(advance),
-      .octets (dual(symbol)),
+      .octets (seen(symbol)),
       .load   (load),
       .first  (first),
       .last   (last),
       .shift  (shift),
-      .check  (check_dual)
+      .check  (check)
   );
-
-  (* hierconn *) wire [BITS-1:0] \conventional.register ;
-  (* hierconn *) wire [BITS-1:0] \conventional.next ;
-  (* hierconn *) wire [7:0] \conventional.feedback ;
-  (* hierconn *) wire \conventional.pending ;
-  (* hierconn *) wire \conventional.pending_first ;
-  (* hierconn *) wire \conventional.pending_last ;
-  (* hierconn *) wire [BITS-1:0] \in_dual_basis.register ;
-  (* hierconn *) wire [BITS-1:0] \in_dual_basis.next ;
-  (* hierconn *) wire [7:0] \in_dual_basis.feedback ;
-  (* hierconn *) wire \in_dual_basis.pending ;
-  (* hierconn *) wire \in_dual_basis.pending_first ;
-  (* hierconn *) wire \in_dual_basis.pending_last ;
-
-  wire [BITS-1:0] remainder_dual, dividend_dual;
-  generate
-    for (n = 0; n < 2 * E; n = n + 1) begin : symbol_of_dual
-      assign remainder_dual[8*n+:8] = dual(remainder[8*n+:8]);
-      assign dividend_dual[8*n+:8] = dual(dividend[8*n+:8]);
-    end
-  endgenerate
+  (* hierconn *) wire [BITS-1:0] \dut.register ;
+  (* hierconn *) wire [BITS-1:0] \dut.next ;
+  (* hierconn *) wire [7:0] \dut.feedback ;
+  (* hierconn *) wire \dut.pending ;
+  (* hierconn *) wire \dut.pending_first ;
+  (* hierconn *) wire \dut.pending_last ;
 
   always @(*) begin
     if (begun) begin
-      if (pending) begin
-        // the step: what the register will hold
-        assert (\conventional.next == remainder);
-        assert (\in_dual_basis.next == remainder_dual);
-        assert (\conventional.feedback == quotient);
-        assert (\in_dual_basis.feedback == dual(quotient));
-      end
-      if (pending_first) begin
-        assert (dividend == 0);
-      end else begin
-        assert (\conventional.register == dividend);
-        assert (\in_dual_basis.register == dividend_dual);
-      end
-      assert (check_conventional == \conventional.register [BITS-1-:8]);
-      assert (check_dual == \in_dual_basis.register [BITS-1-:8]);
-      assert ({pending, pending_first, pending_last}
-              == {\conventional.pending , \conventional.pending_first , \conventional.pending_last });
-      assert ({pending, pending_first, pending_last}
-              == {\in_dual_basis.pending , \in_dual_basis.pending_first , \in_dual_basis.pending_last });
-      if (!pending) begin
-        assert (!pending_first && !pending_last);
-        assert (\conventional.feedback == 0 && \in_dual_basis.feedback == 0);
-      end
+      // the step: what the register will hold, and that the basis change is linear
+      if (pending) assert (\dut.next == divided_seen);
+      if (pending) assert (divided_seen == remainder_seen);
+      if (pending_first) assert (dividend == 0);
+      else assert (\dut.register == dividend_seen);
+      assert (\dut.feedback == (pending ? seen(quotient) : 8'h00));
+      assert (check == \dut.register [BITS-1-:8]);
+      assert (pending || (!pending_first && !pending_last));
+      assert ({pending, pending_first, pending_last} == {\dut.pending , \dut.pending_first , \dut.pending_last });
     end
     cover (begun && !pending && remainder != 0);
   end
