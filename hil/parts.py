@@ -27,7 +27,7 @@ class Joiner:
     """Puts parts together; drops what has no beginning, no end, a part missing, or more than `largest` octets.
 
     Attributes:
-        dropped: wholes of which something came, but not all.
+        dropped: wholes of which something came, but not all; neighbours that lost the parts between them count as one.
     """
 
     def __init__(self, largest: int = LARGEST_WHOLE) -> None:

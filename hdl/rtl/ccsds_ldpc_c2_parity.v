@@ -14,7 +14,7 @@
 // Parameters   DATA_WIDTH  8, 16, 32 or 64 bits
 //              K           bits of each half of the syndrome per step
 //              AHEAD       parity bits that go out beside the beats, ahead of them: less than 511
-// Latency      ceil(511 / K) + 2 cycles from `take` to `ready`
+// Latency      ceil(511 / K) + 3 cycles from `take` to `ready`
 `default_nettype none
 
 module ccsds_ldpc_c2_parity #(
@@ -24,9 +24,10 @@ module ccsds_ldpc_c2_parity #(
 ) (
     input  wire                  clk,
     input  wire                  rst,
-    input  wire                  take,      // take a syndrome; the one before must be used up, its parity may still be there
+    input  wire                  take,      // take a syndrome, not while `busy`
     input  wire [        1021:0] syndrome,
     input  wire [           1:0] inverted,  // parity blocks to be inverted
+    output reg                   busy,      // a syndrome has not been used up
     output reg                   ready,     // the parity is there
     input  wire                  next,      // the beat has been used
     output wire [         510:0] first,     // the first block, for the bits ahead, until the first `next`
@@ -49,7 +50,6 @@ module ccsds_ldpc_c2_parity #(
   localparam TURN_LANE = (511 - AHEAD) % DATA_WIDTH;
   localparam END_LANE = (1022 - AHEAD) % DATA_WIDTH;
 
-  reg waiting;  // a syndrome is there
   reg idle, run, step;
   reg [STEP_BITS-1:0] step_count;
   reg [BEAT_BITS-1:0] beat_count;
@@ -58,13 +58,13 @@ module ccsds_ldpc_c2_parity #(
   wire turn = step || next;
 
   always @(posedge clk) begin
-    waiting <= take || (waiting && !run);
-    run <= run ? !run_ends : idle && (take || waiting);
+    busy <= take || (busy && !run_ends);
+    run <= run ? !run_ends : idle && (take || busy);
     step <= run;
     step_count <= run ? step_count + 1'b1 : {STEP_BITS{1'b0}};
     if (take) invert <= inverted;
     flip <= run && !step ? invert : 2'b00;
-    if (take || waiting) idle <= 1'b0;
+    if (idle && (take || busy)) idle <= 1'b0;
     if (step && !run) ready <= 1'b1;
     if (next) begin
       beat_count <= beat_count + 1'b1;
@@ -79,7 +79,7 @@ module ccsds_ldpc_c2_parity #(
       last <= 1'b0;
     end
     if (rst) begin
-      waiting <= 1'b0;
+      busy <= 1'b0;
       idle <= 1'b1;
       run <= 1'b0;
       step <= 1'b0;

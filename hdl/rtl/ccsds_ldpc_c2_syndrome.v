@@ -11,8 +11,9 @@
 // Beside it, the number of ones of some blocks decides whether a parity block is inverted (`hdl/ldpc_tables.py`).
 //
 // Parameters   DATA_WIDTH  8, 16, 32 or 64 bits
-// Latency      2 cycles from the last beat to `take` and the syndrome, which lasts for that cycle
-// The next frame may begin from the second cycle after the last beat on.
+// Latency      3 cycles from the last beat to `take` and the syndrome, which lasts for that cycle; longer while `busy`
+// The beat of the next frame may come from the second cycle after the last one on, and not before the cycle of `take`
+// where that is later than the third.
 `default_nettype none
 
 module ccsds_ldpc_c2_syndrome #(
@@ -24,6 +25,7 @@ module ccsds_ldpc_c2_syndrome #(
     input  wire                  load,      // take `octets` in
     input  wire                  last,      // ... the last of the frame
     input  wire                  invert,    // ... whose parity is to be inverted
+    input  wire                  busy,      // the syndrome before has not been used up
     output reg                   take,      // the syndrome is complete
     output wire [        1021:0] syndrome,  // row 0 in the low bits
     output wire [           1:0] inverted   // whether a parity block is inverted
@@ -144,16 +146,19 @@ module ccsds_ldpc_c2_syndrome #(
   endgenerate
   assign inverted = odd;
 
+  reg waiting;
   always @(posedge clk) begin
     ones <= ^lane;
     loaded <= load;
     loaded_last <= load && last;
     loaded_invert <= invert;
-    take <= loaded_last;
+    take <= (loaded_last || waiting) && !busy;
+    waiting <= (loaded_last || waiting) && busy;
     if (rst) begin
       loaded <= 1'b0;
       loaded_last <= 1'b0;
       take <= 1'b0;
+      waiting <= 1'b0;
     end
   end
 

@@ -1,14 +1,14 @@
 // FIFO of words of any width in block RAM, filled ahead so that a word can leave in every cycle.
 //
-//   write, data --> memory --> read register --> near --> word --> (pop)
+//   write, data --> memory --> read register --> word --> (pop)
 //
 // Words leave once they are released: `release_all` with a word lets it leave and all those before. There is no `full`:
 // who writes looks at `level`, which counts all words inside and learns a cycle late that one has left. A write and a read
-// never meet at one address. The memory's output is slow, and has a register beside it from which a word goes its way.
+// never meet at one address.
 //
 // Parameters   WIDTH  bits of a word
 //              DEPTH  words, a power of two
-// Latency      4 cycles from `write` with `release_all` to `valid`
+// Latency      3 cycles from `write` with `release_all` to `valid`
 `default_nettype none
 
 module word_fifo #(
@@ -40,14 +40,12 @@ module word_fifo #(
   (* ram_style = "block", no_rw_check *)
   reg [WIDTH-1:0] memory[0:DEPTH-1];
   reg [WIDTH-1:0] read;  // the memory's output
-  reg [WIDTH-1:0] near;
-  reg read_valid, near_valid, popped;
+  reg read_valid, popped;
   // One bit more than an address, so that a full memory is not taken for an empty one.
   reg [ADDRESS_BITS:0] write_at, read_at, read_end;
 
-  wire room = pop || !valid;
-  wire near_room = room || !near_valid;
-  wire fetch = read_at != read_end && (near_room || !read_valid);
+  wire offer = read_valid && (pop || !valid);
+  wire fetch = read_at != read_end && (pop || !valid || !read_valid);
 
   always @(posedge clk) if (write) memory[write_at[ADDRESS_BITS-1:0]] <= data;
 
@@ -57,15 +55,9 @@ module word_fifo #(
     if (write) write_at <= write_at + 1'b1;
     if (write && release_all) read_end <= write_at + 1'b1;
     if (fetch) read_at <= read_at + 1'b1;
-    read_valid <= fetch || (read_valid && !near_room);
-    if (near_room) begin
-      near <= read;
-      near_valid <= read_valid;
-    end
-    if (room) begin
-      word  <= near;
-      valid <= near_valid;
-    end
+    read_valid <= fetch || (read_valid && !offer);
+    if (offer) word <= read;
+    valid  <= offer || (valid && !pop);
     popped <= pop;
     if (write && !popped) level <= level + 1'b1;
     else if (popped && !write) level <= level - 1'b1;
@@ -74,7 +66,6 @@ module word_fifo #(
       read_at <= {ADDRESS_BITS + 1{1'b0}};
       read_end <= {ADDRESS_BITS + 1{1'b0}};
       read_valid <= 1'b0;
-      near_valid <= 1'b0;
       valid <= 1'b0;
       popped <= 1'b0;
       level <= {$clog2(DEPTH + 1) {1'b0}};

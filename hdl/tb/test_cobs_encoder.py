@@ -18,7 +18,7 @@ def packets() -> list[bytes]:
     rng = np.random.default_rng(1)
     ones = [bytes([1]) * length for length in (1, 2, 253, 254)]
     zeros = [bytes(length) for length in (1, 2, 254)]
-    mixed = [b"\0" + ones[3], ones[3] + b"\0", b"a\0b", b"\0a\0"]
+    mixed = [b"\0" + ones[2], ones[2] + b"\0", b"a\0b", b"\0a\0"]
     sparse = [(rng.integers(0, 256, n) * (rng.random(n) < 0.5)).astype(np.uint8).tobytes() for n in range(1, 255, 60)]
     return ones + zeros + mixed + sparse
 
