@@ -153,12 +153,23 @@ async def wrong_lengths(dut, back_pressure: str) -> None:
 
 
 @cocotb.test()
-@cocotb.parametrize(of_frame=[0.02, 0.5, 0.98, 1.01, 1.03, 1.5, 1.95, 2.1, 3.3])
-async def reset_leaves_no_trace(dut, of_frame: float) -> None:
-    """A reset with a frame, a syndrome or parity inside, after so many frames' time."""
+@cocotb.parametrize(
+    (
+        ("octets", "of_frame"),
+        [(OCTETS, time) for time in (0.05, 0.5, 0.88, 0.95, 1.02, 1.2, 1.45, 1.5, 1.65, 1.7, 2.1)]
+        + [(8, 0.05), (8, 0.5), (5000, 1.2)],
+    )
+)
+async def reset_leaves_no_trace(dut, octets: int, of_frame: float) -> None:
+    """A reset after so many frames' time: with a frame, a syndrome or parity inside, or while a frame is filled or cut.
+
+    The frames after it come with gaps, so that none of them leaves before its own parity is there.
+    """
     bench = await _start(dut)
     sent = random_frames(2, seed=7)
-    await reset_in_mid_frame(bench, sent[0], int(of_frame * 1020 / len(dut.m_axis_tkeep)))
+    inside = np.random.default_rng(9).bytes(octets)
+    await reset_in_mid_frame(bench, inside, int(of_frame * 1020 / len(dut.m_axis_tkeep)))
+    bench.stall("random", "none")
     assert_frames(await bench.pass_frames(sent[::-1]), encode(sent[::-1]))
 
 
