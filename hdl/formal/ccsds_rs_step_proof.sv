@@ -2,15 +2,16 @@
 // the division of the polynomial by the generator of CCSDS 131.0-B-5, clause 4.3.3, from every state and for every symbol;
 // in the dual basis it is the same step seen through the basis change of clause 4.3.9.
 //
-// The division is written out with the multiplication of the field and the generator's coefficients as powers of alpha. A
-// beat waits in the module until the next one comes: the state is what the register will hold.
+// The division is written out with the multiplication of the field and the generator's coefficients as powers of alpha. What
+// goes in waits in `feedback`, the symbol added to the leading coefficient, until the next symbol comes or the frame has
+// ended: `next` is the step. Nothing is assumed of the state, of the inputs or of their order.
 module ccsds_rs_step_proof #(
     parameter E          = 16,
     parameter DUAL_BASIS = 1
 ) (
     input wire       clk,
     input wire       advance,
-    input wire [7:0] symbol,   // in the conventional basis
+    input wire [7:0] symbol,   // in the module's basis, as everything but the field's own functions
     input wire       load,
     input wire       first,
     input wire       last,
@@ -97,57 +98,29 @@ module ccsds_rs_step_proof #(
          ^ (a[3] ? 8'hFA : 8'h00) ^ (a[2] ? 8'h99 : 8'h00) ^ (a[1] ? 8'hAF : 8'h00) ^ (a[0] ? 8'h7B : 8'h00);
   endfunction
 
-  // ---- division, a symbol at a time: remainders with the highest coefficient in the high bits
-  reg [BITS-1:0] dividend;
-  reg [7:0] quotient;
-  reg begun, pending, pending_first, pending_last;
-  wire [BITS-1:0] divided;
-  wire [BITS-1:0] remainder = pending ? divided : dividend;
-  wire [BITS-1:0] from = first ? {BITS{1'b0}} : remainder;
-  genvar n;
-  wire [BITS-1:0] dividend_seen, remainder_seen, divided_seen;
-  generate
-    for (n = 0; n < 2 * E; n = n + 1) begin : coefficient
-      localparam [7:0] G = power(exponent(n));
-      wire [7:0] term = product(quotient, G);
-      assign dividend_seen[8*n+:8] = seen(dividend[8*n+:8]);
-      assign remainder_seen[8*n+:8] = seen(remainder[8*n+:8]);
-      if (n == 0) begin
-        assign divided[7:0] = term;
-        assign divided_seen[7:0] = seen(term);
-      end else begin
-        assign divided[8*n+:8] = dividend[8*(n-1)+:8] ^ term;
-        assign divided_seen[8*n+:8] = dividend_seen[8*(n-1)+:8] ^ seen(term);
-      end
-    end
-  endgenerate
+  // The way back: rows for bit 7 ... bit 0.
+  function [7:0] unseen;
+    input [7:0] a;
+    unseen = DUAL_BASIS == 0 ? a
+           : (a[7] ? 8'hC5 : 8'h00) ^ (a[6] ? 8'h42 : 8'h00) ^ (a[5] ? 8'h2E : 8'h00) ^ (a[4] ? 8'hFD : 8'h00)
+           ^ (a[3] ? 8'hF0 : 8'h00) ^ (a[2] ? 8'h79 : 8'h00) ^ (a[1] ? 8'hAC : 8'h00) ^ (a[0] ? 8'hCC : 8'h00);
+  endfunction
 
-  // How a frame uses the register: its symbols from `first` to `last`, then its check moves out, which may go on while
-  // the first beat of the next frame waits.
-  initial assume (!begun);
+  // A symbol times a constant: the sum of the products of its bits, which `rows` has, bit 0's in the low bits.
+  function [7:0] times;
+    input [7:0] a;
+    input [63:0] rows;
+    times = (((a[0] ? rows[0+:8] : 8'h00) ^ (a[1] ? rows[8+:8] : 8'h00))
+             ^ ((a[2] ? rows[16+:8] : 8'h00) ^ (a[3] ? rows[24+:8] : 8'h00)))
+          ^ (((a[4] ? rows[32+:8] : 8'h00) ^ (a[5] ? rows[40+:8] : 8'h00))
+             ^ ((a[6] ? rows[48+:8] : 8'h00) ^ (a[7] ? rows[56+:8] : 8'h00)));
+  endfunction
+
+  // The change of basis is linear, and the way back is one: a step in one basis is the step in the other.
+  (* anyconst *) wire [7:0] one, other;
   always @(*) begin
-    if (load && !first) assume (begun && pending && !pending_last);
-    if (load && shift) assume (first);
-    if (shift && pending) assume (pending_first || pending_last);
-  end
-
-  always @(posedge clk) begin
-    if (advance) begin
-      if (load) begin
-        begun <= 1'b1;
-        dividend <= from;
-        quotient <= symbol ^ from[BITS-1-:8];
-      end else if (pending_last) begin
-        dividend <= remainder;
-      end else if (shift && !pending) begin
-        dividend <= dividend << 8;
-      end
-      if (load || pending_last) begin
-        pending <= load;
-        pending_first <= load && first;
-        pending_last <= load && last;
-      end
-    end
+    assert (seen(one ^ other) == (seen(one) ^ seen(other)));
+    assert (unseen(seen(one)) == one);
   end
 
   wire [7:0] check;
@@ -158,7 +131,7 @@ module ccsds_rs_step_proof #(
   ) dut (
       .clk    (clk),
       .advance(advance),
-      .octets (seen(symbol)),
+      .octets (symbol),
       .load   (load),
       .first  (first),
       .last   (last),
@@ -172,19 +145,66 @@ module ccsds_rs_step_proof #(
   (* hierconn *) wire \dut.pending_first ;
   (* hierconn *) wire \dut.pending_last ;
 
-  always @(*) begin
-    if (begun) begin
-      // the step: what the register will hold, and that the basis change is linear
-      if (pending) assert (\dut.next == divided_seen);
-      if (pending) assert (divided_seen == remainder_seen);
-      if (pending_first) assert (dividend == 0);
-      else assert (\dut.register == dividend_seen);
-      assert (\dut.feedback == (pending ? seen(quotient) : 8'h00));
-      assert (check == \dut.register [BITS-1-:8]);
-      assert (pending || (!pending_first && !pending_last));
-      assert ({pending, pending_first, pending_last} == {\dut.pending , \dut.pending_first , \dut.pending_last });
+  // ---- the step, from whatever the registers hold: the highest coefficient is in the high bits
+  wire [BITS-1:0] dividend = \dut.pending_first ? {BITS{1'b0}} : \dut.register ;
+  wire [BITS-1:0] divided;
+  genvar n;
+  generate
+    for (n = 0; n < 2 * E; n = n + 1) begin : coefficient
+      localparam [7:0] G = power(exponent(n));
+      localparam [63:0] ROWS = {
+        seen(product(unseen(8'h80), G)),
+        seen(product(unseen(8'h40), G)),
+        seen(product(unseen(8'h20), G)),
+        seen(product(unseen(8'h10), G)),
+        seen(product(unseen(8'h08), G)),
+        seen(product(unseen(8'h04), G)),
+        seen(product(unseen(8'h02), G)),
+        seen(product(unseen(8'h01), G))
+      };
+      wire [7:0] term = times(\dut.feedback , ROWS);
+      if (n == 0) assign divided[7:0] = term;
+      else assign divided[8*n+:8] = dividend[8*(n-1)+:8] ^ term;
+      // the generator reads the same backwards: its first half has every coefficient
+      if (DUAL_BASIS == 0 && n <= E) begin : is_linear
+        always @(*) assert (product(one, G) == times(one, ROWS));
+      end
     end
-    cover (begun && !pending && remainder != 0);
+  endgenerate
+  always @(*) assert (\dut.next == divided);
+
+  // ---- what makes the step: the symbol and the leading coefficient of what is divided go in, and come out a beat later
+  reg began;
+  reg was_advance, was_load, was_shift, was_first, was_last;
+  reg was_taken, was_ending;  // the waiting beat was taken in; it was the last of its frame
+  reg [BITS-1:0] was_register, was_next;
+  reg [7:0] was_feedback, leading;
+  initial began = 1'b0;
+  always @(posedge clk) begin
+    began <= 1'b1;
+    {was_advance, was_load, was_shift, was_first, was_last} <= {advance, load, shift, first, last};
+    was_taken <= \dut.pending && (load || \dut.pending_last );
+    was_ending <= \dut.pending_last ;
+    was_register <= \dut.register ;
+    was_next <= \dut.next ;
+    was_feedback <= \dut.feedback ;
+    leading <= symbol ^ (first ? 8'h00 : \dut.next [BITS-1-:8]);
+  end
+  always @(*) begin
+    if (began) begin
+      if (was_advance && (was_taken || was_shift)) assert (\dut.register == was_next);
+      else assert (\dut.register == was_register);
+      if (was_advance && was_load) begin
+        assert (\dut.feedback == leading);
+        assert ({\dut.pending , \dut.pending_first , \dut.pending_last } == {1'b1, was_first, was_last});
+      end else if (was_advance && was_ending) begin
+        assert (\dut.feedback == 8'h00 && !\dut.pending && !\dut.pending_first && !\dut.pending_last );
+      end else begin
+        assert (\dut.feedback == was_feedback);
+      end
+      cover (was_taken && was_advance && \dut.register != 0);
+    end
+    assert (check == \dut.register [BITS-1-:8]);
   end
 
 endmodule

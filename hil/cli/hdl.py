@@ -98,10 +98,11 @@ def _coverage(modules: list[str], full: bool) -> int:
 def _prove(arguments: argparse.Namespace) -> int:
     from hdl.proofs import prove
 
-    verdicts = prove(arguments.names)
-    for name, verdict in verdicts.items():
-        print(f"{name:32} {verdict}")
-    return 0 if all(verdict.holds for verdict in verdicts.values()) else 1
+    failed = 0
+    for name, verdict in prove(arguments.names):
+        failed += not verdict.holds
+        print(f"{name:40} {verdict}", flush=True)
+    return 1 if failed else 0
 
 
 def _synth(arguments: argparse.Namespace) -> int:
