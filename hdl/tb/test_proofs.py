@@ -45,12 +45,6 @@ FAULTS = [
     ("ccsds_randomizer", "step && s_axis_tlast", "step && s_axis_tlast && m_axis_tvalid", "ccsds_randomizer:octets_1"),
     (
         "ccsds_sync_marker",
-        "insert && count == LAST;",
-        "insert && count == LAST && m_axis_tready;",
-        "ccsds_sync_marker_insert:octets_1",
-    ),
-    (
-        "ccsds_sync_marker",
         "!tail && s_axis_tvalid && s_axis_tlast && overflow",
         "1'b0",
         "ccsds_sync_marker_shift:octets_8",
