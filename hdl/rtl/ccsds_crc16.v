@@ -1,9 +1,6 @@
 // Frame error control field: appends the CRC-16 of CCSDS 132.0-B-3, clause 4.1.4.2 (also of 732.0-B-4 and 133.0-B-2).
 //
-//   s_axis --> axis_append --> m_axis
-//                 |   ^
-//                 v   |
-//           systematic_check
+//   s_axis --> systematic_encoder --> m_axis
 //
 // Polynomial x^16 + x^12 + x^5 + 1, initial value FFFF, no final inversion. The check register sees the frame behind as
 // many zero octets as its last beat has lanes to spare: it starts with what these turn into FFFF.
@@ -41,15 +38,14 @@ module ccsds_crc16 #(
   localparam LANES = DATA_WIDTH / 8;
   localparam SPARE = (LANES - FRAME_OCTETS % LANES) % LANES;
 
-  wire [DATA_WIDTH-1:0] octets;
-  wire [2*DATA_WIDTH-9:0] check;
-  wire advance, load, first, last, shift;
-
-  axis_append #(
+  systematic_encoder #(
       .DATA_WIDTH  (DATA_WIDTH),
       .FRAME_OCTETS(FRAME_OCTETS),
-      .CHECK_OCTETS(2)
-  ) appender (
+      .SYMBOLS     (2),
+      .INTERLEAVE  (1),
+      .ROWS        (CRC16_ROWS),
+      .START       (CRC16_STARTS[SPARE*16+:16])
+  ) encoder (
       .clk          (clk),
       .rst          (rst),
       .enable       (enable),
@@ -63,31 +59,7 @@ module ccsds_crc16 #(
       .m_axis_tkeep (m_axis_tkeep),
       .m_axis_tvalid(m_axis_tvalid),
       .m_axis_tready(m_axis_tready),
-      .m_axis_tlast (m_axis_tlast),
-      .advance      (advance),
-      .octets       (octets),
-      .load         (load),
-      .first        (first),
-      .last         (last),
-      .shift        (shift),
-      .check        (check)
-  );
-
-  systematic_check #(
-      .DATA_WIDTH(DATA_WIDTH),
-      .SYMBOLS   (2),
-      .INTERLEAVE(1),
-      .ROWS      (CRC16_ROWS),
-      .START     (CRC16_STARTS[SPARE*16+:16])
-  ) check_register (
-      .clk    (clk),
-      .advance(advance),
-      .octets (octets),
-      .load   (load),
-      .first  (first),
-      .last   (last),
-      .shift  (shift),
-      .check  (check)
+      .m_axis_tlast (m_axis_tlast)
   );
 
 endmodule

@@ -1,9 +1,6 @@
 // Reed-Solomon encoder of CCSDS 131.0-B-5, section 4: RS(255,223) and RS(255,239), interleaved, shortened, any width.
 //
-//   s_axis --> axis_append --> m_axis
-//                 |   ^
-//                 v   |
-//           systematic_check
+//   s_axis --> systematic_encoder --> m_axis
 //
 // One frame of (255 - 2E) INTERLEAVE - FILL octets in, one codeblock of 255 INTERLEAVE - FILL octets out.
 //
@@ -69,15 +66,13 @@ module ccsds_rs_encoder #(
     end
   endgenerate
 
-  wire [DATA_WIDTH-1:0] octets;
-  wire [2*DATA_WIDTH-9:0] check;
-  wire advance, load, first, last, shift;
-
-  axis_append #(
+  systematic_encoder #(
       .DATA_WIDTH  (DATA_WIDTH),
       .FRAME_OCTETS(FRAME_OCTETS),
-      .CHECK_OCTETS(2 * E * INTERLEAVE)
-  ) appender (
+      .SYMBOLS     (2 * E),
+      .INTERLEAVE  (INTERLEAVE),
+      .ROWS        (RS_ROWS[FIRST_ROW+:1024*E])
+  ) encoder (
       .clk          (clk),
       .rst          (rst),
       .enable       (enable),
@@ -91,30 +86,7 @@ module ccsds_rs_encoder #(
       .m_axis_tkeep (m_axis_tkeep),
       .m_axis_tvalid(m_axis_tvalid),
       .m_axis_tready(m_axis_tready),
-      .m_axis_tlast (m_axis_tlast),
-      .advance      (advance),
-      .octets       (octets),
-      .load         (load),
-      .first        (first),
-      .last         (last),
-      .shift        (shift),
-      .check        (check)
-  );
-
-  systematic_check #(
-      .DATA_WIDTH(DATA_WIDTH),
-      .SYMBOLS   (2 * E),
-      .INTERLEAVE(INTERLEAVE),
-      .ROWS      (RS_ROWS[FIRST_ROW+:1024*E])
-  ) check_register (
-      .clk    (clk),
-      .advance(advance),
-      .octets (octets),
-      .load   (load),
-      .first  (first),
-      .last   (last),
-      .shift  (shift),
-      .check  (check)
+      .m_axis_tlast (m_axis_tlast)
   );
 
 endmodule

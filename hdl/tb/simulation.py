@@ -10,13 +10,8 @@ from pathlib import Path
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
-from hdl.coverage import COVERAGE
-from hdl.toolchain import BUILD, RTL, has_fst, verilator_environment
-
-Parameters = Mapping[str, int]
-
-#: Environment variable that asks for waves.
-WAVES = "BEAMLOCK_WAVES"
+from hdl.model_library import Parameters, sources
+from hdl.toolchain import BUILD, COVERAGE, RTL, WAVES, has_fst, verilator_environment
 
 #: A build is the model of one module with one set of parameters; the same sources build once.
 _ARGUMENTS = ["-Wall", "--language", "1364-2005", "-Wno-fatal", "-O3"]
@@ -99,7 +94,7 @@ def simulate(
 def build_folder(toplevel: str, parameters: Parameters, rtl: Path, *, coverage: bool, waves: bool) -> Path:
     """Where the model of these sources and parameters is built."""
     digest = hashlib.sha256(json.dumps([sorted(parameters.items()), coverage, waves]).encode())
-    for source in sorted(rtl.glob("*.v*")):
+    for source in sources(toplevel, rtl):
         digest.update(source.name.encode() + source.read_bytes())
     return (BUILD / f"{toplevel}-{digest.hexdigest()[:12]}").absolute()
 

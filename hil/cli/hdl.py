@@ -61,14 +61,17 @@ def _lint(arguments: argparse.Namespace) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    from hdl.catalog import modules
-    from hdl.toolchain import verilator_environment
+    from flightsw.errors import ConfigError
+    from hdl.catalog import module, modules
+    from hdl.toolchain import WAVES, verilator_environment
 
     verilator_environment()
-    found = {module.name: module for module in modules()}
-    benches = [module.bench for name, module in found.items() if module.bench and arguments.module in (None, name)]
+    asked = modules() if arguments.module is None else [module(arguments.module)]
+    benches = [found.bench for found in asked if found.bench]
     if not benches:
-        raise _unknown(arguments.module, [name for name, module in found.items() if module.bench])
+        raise ConfigError(
+            f"{arguments.module}: expected a module with a bench, found none of its own; beamlock hdl list"
+        )
     if arguments.coverage:
         return _coverage([arguments.module] if arguments.module else [], arguments.full)
     command = [sys.executable, "-m", "pytest", *map(str, benches), "-p", "no:cacheprovider"]
@@ -76,7 +79,7 @@ def _test(arguments: argparse.Namespace) -> int:
         command += ["-m", "slow or not slow"]
     environment = dict(os.environ)
     if arguments.waves:
-        environment["BEAMLOCK_WAVES"] = "1"
+        environment[WAVES] = "1"
     code = subprocess.run(command, env=environment, check=False).returncode
     if arguments.waves:
         _show_waves(arguments.module)
@@ -106,8 +109,13 @@ def _prove(arguments: argparse.Namespace) -> int:
 
 
 def _synth(arguments: argparse.Namespace) -> int:
-    from hdl.synthesis import configurations, measure
+    from flightsw.errors import ConfigError
+    from hdl.synthesis import configurations, document, measure
 
+    if not arguments.names and not _TABLE.parent.is_dir():
+        raise ConfigError(
+            f"{_TABLE}: expected the repository's folder to run in, found no {_TABLE.parent} here; go there"
+        )
     results = []
     on_terminal = sys.stderr.isatty()
 
@@ -124,8 +132,6 @@ def _synth(arguments: argparse.Namespace) -> int:
             flush=True,
         )
     if not arguments.names:
-        from hdl.synthesis import document
-
         _TABLE.write_text(document(results))
         print(f"table       {_TABLE}")
     return 0
@@ -165,9 +171,3 @@ def _show_waves(module: str | None) -> Path:
     newest = max(waves, key=lambda path: path.stat().st_mtime)
     print(f"waves       {newest}")
     return newest
-
-
-def _unknown(module: str | None, known: list[str]) -> Exception:
-    from flightsw.errors import ConfigError
-
-    return ConfigError(f"hdl: expected a module with a bench, one of {', '.join(known)}; found {module!r}")
