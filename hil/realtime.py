@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from flightsw.errors import ConfigError, DeviceTimeout
-from hil.scenario import Model
+from hil.configuration import Model
 
 _S, _US = 1_000_000_000, 1000
 

@@ -9,17 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from flightsw.errors import ConfigError
 from flightsw.settings import TerminalSettings
+from hil.configuration import Model, first_problem
 from sim.terminal import HardwareModel
-
-
-class Model(BaseModel):
-    """A table of a scenario: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class KeplerModel(Model):
@@ -128,7 +123,7 @@ class Scenario(Model):
     fade_dbm: float = Field(-60.0, description="light in the aperture below which the link fades")
     data: DataModel = DataModel()
     terminals: dict[str, TerminalModel]
-    timeline: list[TimelineEntry] = []
+    timeline: tuple[TimelineEntry, ...] = ()
 
     @field_validator("epoch")
     @classmethod
@@ -185,7 +180,7 @@ def load(name: str) -> Scenario:
     try:
         return Scenario.model_validate(_spread(table, path.parent))
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error)}") from None
+        raise ConfigError(f"{path}: {first_problem(error)}") from None
 
 
 def _spread(table: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -209,17 +204,3 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         known = merged.get(key)
         merged[key] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
     return merged
-
-
-def _first_problem(error: ValidationError) -> str:
-    """The first of pydantic's findings as: key, what was expected, what was found."""
-    problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key; remove it or mind its spelling{more}"
-    if problem["type"] == "missing":
-        return f"{key}: missing; add this key{more}"
-    message = problem["msg"].removeprefix("Value error, ")
-    found = "" if isinstance(problem["input"], dict) else f", found {problem['input']!r}"
-    return f"{key + ': ' if key else ''}{message}{found}{more}"
