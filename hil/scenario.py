@@ -123,7 +123,7 @@ class Scenario(Model):
     fade_dbm: float = Field(-60.0, description="light in the aperture below which the link fades")
     data: DataModel = DataModel()
     terminals: dict[str, TerminalModel]
-    timeline: tuple[TimelineEntry, ...] = ()
+    timeline: list[TimelineEntry] = Field(default_factory=list)
 
     @field_validator("epoch")
     @classmethod
