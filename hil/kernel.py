@@ -7,6 +7,9 @@
               v                                           |
           B: platform, gimbal, mirror, quad cell, controller ---- light of B ----> ring of B
 ```
+
+`run_frame` is the whole of it. Where a device of a terminal is no simulated one, `hil.host_loop` runs that terminal's
+turn with `see`, the device, and `act`, and the other's with `run_turn`.
 """
 
 import hashlib
@@ -64,20 +67,17 @@ TALLY = np.dtype(
 
 
 @njit(nogil=True, inline="always")
-def _sense(
+def _see(
     now: int,
     t: float,
     rate_hz: float,
     w: Record,
     g: Record,
     row: NDArray[np.float64],
-    columns: int,
     other: NDArray[np.float64],
-) -> tuple[float, float, float, float, float, float, float, float]:
-    """What one terminal's sensors see in sample `now`, `t` seconds into the frame.
-
-    Returns the line of sight in the field and behind the mirror (rad), the light in the aperture (W), and the quad
-    cell's reading: two errors in its own unit, and the light on it (W).
+) -> tuple[float, float, float]:
+    """What reaches one terminal in sample `now`, `t` seconds into the frame: line of sight in the gimbal's field (rad)
+    and light in the aperture (W). Platform and gimbal move on, and the camera exposes.
     """
     bias_x, bias_y = platform.step(w.platform, row)
     gimbal.step(w.gimbal)
@@ -85,8 +85,6 @@ def _sense(
     elevation = g.elevation + t * (g.elevation_rate + 0.5 * t * g.elevation_acceleration)
     field_x = (azimuth - w.gimbal.angle[0]) * g.cos_elevation - bias_x
     field_y = elevation - w.gimbal.angle[1] - bias_y
-    line_x = field_x - w.mirror.angle[0]
-    line_y = field_y - w.mirror.angle[1]
 
     mask = other.shape[0] - 1
     delay = g.light_time_s * rate_hz
@@ -100,8 +98,7 @@ def _sense(
     power = signal * collected
     seen = beacon * collected if w.optics.camera_sees_beacon != 0 else power
     camera.expose(w.exposure, seen * w.optics.camera_share, field_x, field_y)
-    error_x, error_y, light = quad_cell.read(w.quad_cell, line_x, line_y, power * w.optics.quad_share, row, columns)
-    return field_x, field_y, line_x, line_y, power, error_x, error_y, light
+    return field_x, field_y, power
 
 
 @njit(nogil=True, inline="always")
@@ -109,25 +106,32 @@ def _act(
     now: int,
     w: Record,
     g: Record,
-    seen: tuple[float, float, float, float, float, float, float, float],
+    line_x: float,
+    line_y: float,
+    power: float,
+    error_x: float,
+    error_y: float,
+    light: float,
     command_x: float,
     command_y: float,
-    slope_rad: float,
     presence_w: float,
     own: NDArray[np.float64],
     sample: Record,
     actual: Record,
     c: Record,
 ) -> None:
-    """Emit, note the sample and the truth, and let the mirror follow its command."""
-    _, _, line_x, line_y, power, error_x, error_y, light = seen
+    """Emit, note the sample and the truth, and let the mirror follow its command.
+
+    line_x, line_y: line of sight behind the mirror (rad); power: light in the aperture (W); error_x, error_y, light:
+    what the quad cell reads (rad, W).
+    """
     emitted, beaconed = optics.emit(w.optics, line_x, line_y, g.lead_x, g.lead_y)
     at = now & (own.shape[0] - 1)
     own[at, 0] = emitted
     own[at, 1] = beaconed
 
-    sample.error_x = error_x * slope_rad
-    sample.error_y = error_y * slope_rad
+    sample.error_x = error_x
+    sample.error_y = error_y
     sample.mirror_x = command_x
     sample.mirror_y = command_y
     sample.power_w = light
@@ -165,9 +169,97 @@ def _terminal(
     """Samples `start` to `end` of a frame, at one terminal; all light that arrives in them is in `other`."""
     for k in range(start, end):
         now = first + k
-        seen = _sense(now, k * step_s, 1.0 / step_s, w, g, noise[k], columns, other)
-        x, y = fine_loop.step(p, s, seen[5], seen[6], seen[7], follow[k, 0], follow[k, 1])
-        _act(now, w, g, seen, x, y, p.slope_rad, p.presence_w, own, samples[k], truth[k], c)
+        field_x, field_y, power = _see(now, k * step_s, 1.0 / step_s, w, g, noise[k], other)
+        line_x = field_x - w.mirror.angle[0]
+        line_y = field_y - w.mirror.angle[1]
+        a, b, light = quad_cell.read(w.quad_cell, line_x, line_y, power * w.optics.quad_share, noise[k], columns)
+        x, y = fine_loop.step(p, s, a, b, light, follow[k, 0], follow[k, 1])
+        error_x = a * p.slope_rad
+        error_y = b * p.slope_rad
+        _act(
+            now, w, g, line_x, line_y, power, error_x, error_y, light, x, y, p.presence_w, own, samples[k], truth[k], c
+        )
+
+
+@njit(nogil=True)
+def _turn(
+    start: int,
+    end: int,
+    first: int,
+    step_s: float,
+    w: NDArray[np.void],
+    p: NDArray[np.void],
+    s: NDArray[np.void],
+    g: NDArray[np.void],
+    noise: NDArray[np.float64],
+    columns: int,
+    follow: NDArray[np.float64],
+    other: NDArray[np.float64],
+    own: NDArray[np.float64],
+    samples: NDArray[np.void],
+    truth: NDArray[np.void],
+    c: NDArray[np.void],
+) -> None:
+    """`_terminal` with arrays of one record each."""
+    _terminal(
+        start, end, first, step_s, w[0], p[0], s[0], g[0], noise, columns, follow, other, own, samples, truth, c[0]
+    )
+
+
+@njit(nogil=True)
+def _see_turn(
+    start: int,
+    end: int,
+    first: int,
+    step_s: float,
+    w: NDArray[np.void],
+    g: NDArray[np.void],
+    noise: NDArray[np.float64],
+    other: NDArray[np.float64],
+    seen: NDArray[np.float64],
+) -> None:
+    """`_see` for samples `start` to `end` of a frame, into `seen` (samples, 3). `w`, `g`: arrays of one record."""
+    for k in range(start, end):
+        seen[k] = _see(first + k, k * step_s, 1.0 / step_s, w[0], g[0], noise[k], other)
+
+
+@njit(nogil=True)
+def _act_turn(
+    start: int,
+    end: int,
+    first: int,
+    w: NDArray[np.void],
+    g: NDArray[np.void],
+    seen: NDArray[np.float64],
+    presence_w: float,
+    own: NDArray[np.float64],
+    samples: NDArray[np.void],
+    truth: NDArray[np.void],
+    c: NDArray[np.void],
+) -> None:
+    """`_act` for samples `start` to `end` of a frame, whose readings and commands are in `samples` already."""
+    for k in range(start, end):
+        x = w[0].mirror.angle[0]
+        y = w[0].mirror.angle[1]
+        s = samples[k]
+        _act(
+            first + k,
+            w[0],
+            g[0],
+            seen[k, 0] - x,
+            seen[k, 1] - y,
+            seen[k, 2],
+            s.error_x,
+            s.error_y,
+            s.power_w,
+            s.mirror_x,
+            s.mirror_y,
+            presence_w,
+            own,
+            s,
+            truth[k],
+            c[0],
+        )
 
 
 @njit(nogil=True)
@@ -246,8 +338,8 @@ def _fingerprint(modules: tuple[ModuleType, ...]) -> int:
     return int.from_bytes(digest.digest()[:7], "big")
 
 
-def _cached(fingerprint: int) -> Callable[..., None]:
-    """The kernel under a cache of compiled code that knows of the modules it was fused from.
+def _cached(fingerprint: int) -> tuple[Callable[..., None], ...]:
+    """The kernels under a cache of compiled code that knows of the modules they were fused from.
 
     Numba looks at the file of a cached function alone; a value that the function encloses is part of its key.
     """
@@ -257,8 +349,23 @@ def _cached(fingerprint: int) -> Callable[..., None]:
         if fingerprint != 0:
             _frame(*arguments)
 
-    return run_frame
+    @njit(cache=True, nogil=True)
+    def run_turn(*arguments: Any) -> None:
+        if fingerprint != 0:
+            _turn(*arguments)
+
+    @njit(cache=True, nogil=True)
+    def see(*arguments: Any) -> None:
+        if fingerprint != 0:
+            _see_turn(*arguments)
+
+    @njit(cache=True, nogil=True)
+    def act(*arguments: Any) -> None:
+        if fingerprint != 0:
+            _act_turn(*arguments)
+
+    return run_frame, run_turn, see, act
 
 
-#: `_frame`, compiled once an installation.
-run_frame = _cached(_fingerprint((fine_loop, camera, gimbal, mirror, optics, platform, quad_cell)))
+#: `_frame`, `_turn`, `_see_turn` and `_act_turn`, compiled once an installation.
+run_frame, run_turn, see, act = _cached(_fingerprint((fine_loop, camera, gimbal, mirror, optics, platform, quad_cell)))

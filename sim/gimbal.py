@@ -32,6 +32,7 @@ GIMBAL = np.dtype(
         ("angle", "f8", (2,)),  # rad
         ("rate", "f8", (2,)),  # rad/s
         ("reading", "f8", (2,)),  # rad
+        ("measured", "i8"),  # angle and rate are what a real gimbal's encoder says: it moves on at that rate
     ]
 )
 
@@ -69,6 +70,9 @@ def new_gimbal(model: GimbalModel, sample_rate_hz: float) -> NDArray[np.void]:
 def step(g: Record) -> None:
     """Move one sample on; the new position is in `g.angle`, the encoder's in `g.reading`."""
     for axis in range(2):
+        if g.measured != 0:
+            g.angle[axis] += g.rate[axis] * g.step_s
+            continue
         g.command[axis] += g.command_rate[axis] * g.step_s
         error = g.command[axis] - g.reading[axis]
         # braking at half the limit leaves the servo that takes over near the end a slope that the limit can follow

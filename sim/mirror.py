@@ -32,6 +32,7 @@ MIRROR = np.dtype(
         ("rate", "f8", (2,)),  # rad/s
         ("sent", "f8", (2, DELAY)),  # commands in the delay line, newest first
         ("stuck", "i8"),  # a fault: the mirror stays where it is
+        ("measured", "i8"),  # the angle is what a real mirror's sensor says: it is not for this model to move
         ("beyond", "i8"),  # commands beyond the range
     ]
 )
@@ -69,6 +70,8 @@ def new_mirror(model: MirrorModel, sample_rate_hz: float) -> NDArray[np.void]:
 @njit(cache=True, nogil=True)
 def step(m: Record, command_x: float, command_y: float) -> None:
     """Take one command, in rad, and move one sample on; the new position is in `m.angle`."""
+    if m.measured != 0:
+        return
     for axis in range(2):
         command = command_x if axis == 0 else command_y
         if not abs(command) <= m.limit:
