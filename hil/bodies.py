@@ -13,6 +13,15 @@ Numbers are big-endian; angles in rad, power in W, times in s since the scenario
 | fine_loop | uint8 command, and what belongs to it | records of `hal.SAMPLE` |
 | point_ahead | float32 x, y | |
 
+An emulator is told what the world shows it, and by that how far time has gone on:
+
+| kind | STIMULUS |
+| --- | --- |
+| quad_cell | for each sample float64 line of sight x, y behind the mirror, light and background on the cell |
+| fine_loop | for each sample float64 line of sight x, y before the mirror, light and background on the cell |
+| gimbal | uint32 samples to move on |
+| camera | an `Exposure`, float64 |
+
 Decoders raise MessageError. Those of commands refuse numbers that are not finite, for no device may move to one; a
 reading that is not a number passes, as the flight software has to know of it.
 """
@@ -22,7 +31,7 @@ from enum import IntEnum
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from construct import Float32b, Float64b, GreedyBytes, GreedyRange, Int8ub, Int16ub, Struct
+from construct import Float32b, Float64b, GreedyBytes, GreedyRange, Int8ub, Int16ub, Int32ub, Struct
 from numpy.typing import ArrayLike, NDArray
 
 from flightsw.hal import SAMPLE, Angles, Image
@@ -36,6 +45,9 @@ _F8 = np.dtype(">f8")
 _WIRE_SAMPLE = SAMPLE.newbyteorder(">")
 _WIRE_PARAMETERS = PARAMETERS.newbyteorder(">")
 _IMAGE_HEAD = struct.Struct(">HHd")
+_SAMPLES = struct.Struct(">I")
+#: A second at the highest rate that a scenario may have.
+MOST_SAMPLES = 30_000
 #: What a record of the fine loop's parameters may hold where compiled code counts or indexes with it.
 _COUNTS = {"law": (0, max(Law)), "notches": (0, NOTCHES), "modes": (0, MODES), "delay": (1, DELAY)}
 
@@ -78,6 +90,30 @@ SAMPLES = {
         )
     ),
 }
+_LIT_LINE = GreedyRange(Struct("x" / Float64b, "y" / Float64b, "light_w" / Float64b, "background_w" / Float64b))
+#: Bodies of STIMULUS.
+STIMULUS = {
+    Kind.QUAD_CELL: _LIT_LINE,
+    Kind.GIMBAL: Struct("samples" / Int32ub),
+    Kind.CAMERA: Struct(
+        "time_s" / Float64b,
+        "light_w" / Float64b,
+        "x" / Float64b,
+        "y" / Float64b,
+        "background_w" / Float64b,
+        "disc_x" / Float64b,
+        "disc_y" / Float64b,
+        "disc_radius" / Float64b,
+    ),
+    Kind.FINE_LOOP: _LIT_LINE,
+}
+
+
+class Register(IntEnum):
+    """Read-only registers that emulators have."""
+
+    SAMPLE_RATE_HZ = 0x0000  #: 0 for a kind that takes no samples
+    LIMIT_NRAD = 0x0001  #: a steering mirror's range: the largest angle of each axis
 
 
 def encode_mirror_angles(angles: ArrayLike) -> bytes:
@@ -239,6 +275,77 @@ def decode_block(octets: bytes) -> NDArray[np.void]:
     if len(octets) % SAMPLE.itemsize:
         raise _wrong(ErrorCode.BAD_LENGTH, "block", f"a multiple of {SAMPLE.itemsize} octets", len(octets))
     return np.frombuffer(octets, _WIRE_SAMPLE).astype(SAMPLE)
+
+
+def encode_quad_stimulus(rows: ArrayLike) -> bytes:
+    """What a quad cell sees, (n, 4): line of sight x, y behind the mirror (rad), light and background on it (W)."""
+    return _rows(rows, _F8, 4)
+
+
+def decode_quad_stimulus(octets: bytes) -> NDArray[np.float64]:
+    """What a quad cell sees, float64 (n, 4), finite."""
+    return _finite("quad cell stimulus", _table("quad cell stimulus", octets, _F8, 4).astype(np.float64))
+
+
+def encode_fine_loop_stimulus(rows: ArrayLike) -> bytes:
+    """What a fine loop sees, (n, 4): line of sight x, y before the mirror (rad), light, background on the cell (W)."""
+    return _rows(rows, _F8, 4)
+
+
+def decode_fine_loop_stimulus(octets: bytes) -> NDArray[np.float64]:
+    """What a fine loop sees, float64 (n, 4), finite."""
+    return _finite("fine loop stimulus", _table("fine loop stimulus", octets, _F8, 4).astype(np.float64))
+
+
+def encode_gimbal_stimulus(samples: int) -> bytes:
+    """How many samples a gimbal has to move on, 1 to MOST_SAMPLES; MessageError for another number."""
+    return _SAMPLES.pack(_within_a_second(samples))
+
+
+def decode_gimbal_stimulus(octets: bytes) -> int:
+    """How many samples to move on, 1 to MOST_SAMPLES."""
+    if len(octets) != _SAMPLES.size:
+        raise _wrong(ErrorCode.BAD_LENGTH, "gimbal stimulus", f"{_SAMPLES.size} octets", len(octets))
+    return _within_a_second(_SAMPLES.unpack(octets)[0])
+
+
+class Exposure(NamedTuple):
+    """What a camera sees in one exposure, as `sim.camera.Camera.render` takes it.
+
+    time_s: the exposure's middle; light_w: of the partner, summed over the exposure's samples; x_rad, y_rad: where, in
+    the field; background_w: on each pixel within a disc of which the rest is centre and radius in rad. A radius of
+    infinity is even background.
+    """
+
+    time_s: float
+    light_w: float
+    x_rad: float
+    y_rad: float
+    background_w: float
+    disc_x_rad: float
+    disc_y_rad: float
+    disc_radius_rad: float
+
+
+def encode_exposure(exposure: Exposure) -> bytes:
+    """What a camera sees."""
+    return _rows(exposure, _F8, 8)
+
+
+def decode_exposure(octets: bytes) -> Exposure:
+    """What a camera sees: finite numbers, but the radius, which is not negative and may be infinite."""
+    values = _one("exposure", octets, _F8, 8)
+    _finite("exposure", values[:-1])
+    exposure = Exposure(*values.tolist())
+    if not exposure.disc_radius_rad >= 0.0:
+        raise _wrong(ErrorCode.OUT_OF_RANGE, "disc radius", "0 to infinity", exposure.disc_radius_rad)
+    return exposure
+
+
+def _within_a_second(samples: int) -> int:
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise _wrong(ErrorCode.OUT_OF_RANGE, "samples to move on", f"1 to {MOST_SAMPLES}", samples)
+    return samples
 
 
 def _parameters(payload: bytes) -> NDArray[np.void]:

@@ -54,7 +54,12 @@ class Handler:
 
     To refuse a message, a method raises MessageError. FrameError and ConfigError become codes 2 and 5, any other
     BeamlockError code 7.
+
+    Attributes:
+        samples: octets of samples that the message under way has made; the device sends them before its reply.
     """
+
+    samples = b""
 
     def read(self, address: int) -> int:
         """Value of a register."""
@@ -120,12 +125,17 @@ class Device:
         """Frames that came and were no packet."""
         return self._reader.bad_frames
 
-    def step(self, timeout_s: float = 0.0) -> None:
-        """Answer what has come, or comes within `timeout_s`. Raises DeviceDisconnected if the host is gone."""
+    def step(self, timeout_s: float = 0.0) -> bool:
+        """Answer what has come, or comes within `timeout_s`; returns whether anything came.
+
+        Raises DeviceDisconnected if the host is gone.
+        """
         octets = self._transport.read(timeout_s)
-        if octets:
-            for packet in self._reader.push(octets):
-                self._answer(packet)
+        if not octets:
+            return False
+        for packet in self._reader.push(octets):
+            self._answer(packet)
+        return True
 
     def serve(self, stop: Event) -> None:
         """Answer until `stop` is set or the host is gone."""
@@ -142,10 +152,7 @@ class Device:
         """
         at_us = self._clock_us() if time_us is None else time_us
         for flags, part in split(octets, part_octets):
-            samples = Samples(self._sequence, flags | (OVERRUN if self._overrun else 0), part)
-            self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-            self._overrun = not self._send(self._streamed, at_us, encode(samples))
-            self._streamed = (self._streamed + 1) % SEQUENCE_COUNTS
+            self._overrun = not self._send([self._samples(flags, part, at_us)])
 
     def _answer(self, packet: Packet) -> None:
         hello = packet.data[:1] == _HELLO
@@ -159,7 +166,15 @@ class Device:
             code = error.code if isinstance(error, MessageError) else _code(error)
             text = error.text if isinstance(error, MessageError) else str(error)
             data = encode(Error(code, error_text(text).decode("ascii")))
-        self._send(packet.sequence_count, self._clock_us(), data)
+        now_us = self._clock_us()
+        reply = self._framed(packet.sequence_count, now_us, data)
+        made = self._handler.samples
+        if made:
+            self._handler.samples = b""
+            parts = [self._samples(flags, part, now_us) for flags, part in split(made)]
+            self._overrun = not self._send([*parts, reply])
+        else:
+            self._send([reply])
 
     def _reply(self, message: Message) -> Reply:
         handler = self._handler
@@ -190,15 +205,27 @@ class Device:
             case _:
                 raise _unknown(type(message).__name__.upper())
 
-    def _send(self, count: int, time_us: int, data: bytes) -> bool:
-        """Send a packet; returns whether the transport took it."""
-        octets = frame(build(Packet(self._kind, count, time_us, data)), self._transport.framing)
-        if self._torn and self._transport.framing is Framing.STREAM:
-            octets = DELIMITER + octets
+    def _samples(self, flags: int, part: bytes, time_us: int) -> bytes:
+        """What goes over the line for one message of samples."""
+        samples = Samples(self._sequence, flags | (OVERRUN if self._overrun else 0), part)
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        count = self._streamed
+        self._streamed = (count + 1) % SEQUENCE_COUNTS
+        return self._framed(count, time_us, encode(samples))
+
+    def _framed(self, count: int, time_us: int, data: bytes) -> bytes:
+        return frame(build(Packet(self._kind, count, time_us, data)), self._transport.framing)
+
+    def _send(self, frames: list[bytes]) -> bool:
+        """Send packets, on a stream in one write; returns whether the transport took them."""
+        if self._transport.framing is Framing.STREAM:
+            # behind half a frame, a delimiter
+            frames = [(DELIMITER if self._torn else b"") + b"".join(frames)]
         try:
-            self._transport.write(octets)
+            for octets in frames:
+                self._transport.write(octets)
         except DeviceTimeout:
-            self.unsent += 1
+            self.unsent += len(frames)
             self._torn = True
             return False
         self._torn = False

@@ -18,19 +18,15 @@ from flightsw.pat.detection import hot_pixel_mask
 from flightsw.pat.modes import CLOSED, Mode
 from flightsw.services.events import Event, Severity
 from flightsw.terminal import Terminal
+from hil.attached import AttachedDevices
 from hil.data_link import STRIP, DataLink
+from hil.equipment import Equipment
 from hil.kernel import TALLY, TRUTH, run_frame
+from hil.mixed import MixedHardware, Station
+from hil.realtime import Pacer
 from hil.recorder import HOUSEKEEPING_HZ, Recorder
 from hil.scenario import Scenario
-from hil.simulated import (
-    Clock,
-    SimulatedCamera,
-    SimulatedDevices,
-    SimulatedFineLoop,
-    SimulatedGimbal,
-    SimulatedLaser,
-    SimulatedPointAhead,
-)
+from hil.simulated import Clock, SimulatedDevices
 from hil.timeline import EARTH, Timeline
 from hil.world import World
 from sim.terminal import TERMINAL
@@ -59,7 +55,16 @@ class Outcome:
 class Lockstep:
     """One run of two terminals in simulated time."""
 
-    def __init__(self, scenario: Scenario, world: World) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        world: World,
+        attached: AttachedDevices | None = None,
+        pacer: Pacer | None = None,
+    ) -> None:
+        """`attached`: devices that are not simulated; `pacer`: keeps wall time, of samples where the host closes a fine
+        loop over attached devices, else of frames.
+        """
         rate = scenario.sample_rate_hz
         block = rate // FRAME_RATE_HZ
         self.world = world
@@ -91,16 +96,27 @@ class Lockstep:
         models = list(scenario.terminals.values())
         self.devices: list[SimulatedDevices] = []
         self.terminals: list[Terminal] = []
-        for i in range(2):
+        self._equipment: list[Equipment] = []
+        for i, name in enumerate(world.names):
             blocks = [self._samples[i, s] for s in slots]
-            devices = self._simulate(i, blocks)
-            camera = world.hardware[i].camera
-            dark = np.stack([camera.render(0.0, 0.0, 0.0, 0.0, None) for _ in range(_DARK_IMAGES)])
+            equipment = Equipment(
+                self._station(i, blocks),
+                blocks,
+                world.hardware[i],
+                world.sky[i],
+                self.clock,
+                self._step_s,
+                {} if attached is None else attached.of(name),
+            )
+            dark = equipment.devices.camera.dark_images(_DARK_IMAGES)
             hot = hot_pixel_mask(dark, models[i].flight.detection.read_noise_electrons)
             partner = models[1 - i].flight
             plan = partner.spacecraft_id, partner.acquisition.role
-            self.devices.append(devices)
-            self.terminals.append(Terminal(world.names[i], models[i].flight, devices, world.profiles[i], *plan, hot))
+            self.devices.append(equipment.devices)
+            self.terminals.append(Terminal(name, models[i].flight, equipment.devices, world.profiles[i], *plan, hot))
+            self._equipment.append(equipment)
+        self._attached = attached
+        self._mixed = None if attached is None else self._mix(pacer)
         self._timeline = Timeline(scenario.timeline, world.names, world.blocked)
         self._faults: set[tuple[int, str]] = set()
         self._locked = False
@@ -109,18 +125,31 @@ class Lockstep:
         """Share of the samples of terminal `i` whose mirror command was clamped to the range."""
         return float(self._states["saturated"][i]) / max(float(self._states["samples"][i]), 1.0)
 
-    def _simulate(self, i: int, blocks: list[NDArray[np.void]]) -> SimulatedDevices:
-        record = self._records[i, ...]
-        camera = self.world.hardware[i].camera
-        loop = SimulatedFineLoop(
-            self._parameters[i, ...], self._states[i, ...], self._set_points[i], blocks, self.clock
+    def _station(self, i: int, blocks: list[NDArray[np.void]]) -> Station:
+        one = slice(i, i + 1)
+        return Station(
+            hardware=self._records[one],
+            parameters=self._parameters[one],
+            state=self._states[one],
+            tally=self.tally[one],
+            geometry=np.ascontiguousarray(self.world.frames[:, i]),
+            columns=int(self._platform_columns[i]),
+            set_points=self._set_points[i],
+            own=self._ring[i],
+            other=self._ring[1 - i],
+            noise=[pair[i] for pair in self._noise_of],
+            samples=blocks,
+            truth=[truth[i] for truth in self._truth_of],
         )
-        return SimulatedDevices(
-            gimbal=SimulatedGimbal(record["gimbal"]),
-            camera=SimulatedCamera(record["exposure"], camera, self.world.sky[i], self.clock, self._step_s),
-            laser=SimulatedLaser(record["optics"]),
-            point_ahead=SimulatedPointAhead(record["optics"]),
-            fine_loop=loop,
+
+    def _mix(self, pacer: Pacer | None) -> MixedHardware:
+        return MixedHardware(
+            [equipment.turns for equipment in self._equipment],
+            [equipment.gimbal for equipment in self._equipment if equipment.gimbal is not None],
+            self.world.frames,
+            self._step_s,
+            self._block,
+            pacer,
         )
 
     def run(
@@ -145,9 +174,14 @@ class Lockstep:
             if self._timeline.next_s <= now:
                 self._apply_timeline(before, now)
             self._shine(f)
+            if self._attached is not None:
+                self._look_after(self._attached, now)
             for terminal in self.terminals:
                 terminal.frame(now)
             self._observe(now, recorder)
+            if self._attached is not None and recorder is not None:
+                for traffic in self._attached.traffic():
+                    recorder.traffic(now, *traffic)
             if data is not None:
                 light_time_s = float(self.world.frames[f][0]["light_time_s"])
                 in_comm = [terminal.status.mode == Mode.COMM for terminal in self.terminals]
@@ -174,6 +208,9 @@ class Lockstep:
         if slot == 0:
             for hardware, noise in zip(self.world.hardware, self._noise, strict=True):
                 hardware.draw_noise(noise)
+        if self._mixed is not None:
+            self._mixed.step(frame, slot)
+            return
         run_frame(
             frame * self._block,
             self._step_s,
@@ -215,6 +252,15 @@ class Lockstep:
             record["quad_cell"]["dead"] = (i, "quad_cell_dead") in faults
             record["mirror"]["stuck"] = (i, "mirror_stuck") in faults
             self.devices[i].laser.failed = (i, "laser_off") in faults
+
+    def _look_after(self, attached: AttachedDevices, now: float) -> None:
+        """Bring lost devices back, and note what became of all of them."""
+        attached.now_s = now
+        for equipment in self._equipment:
+            equipment.look_after(now)
+        for name, severity, event, text in attached.take_events():
+            terminal = self.terminals[self.world.names.index(name)]
+            terminal.events.append(Event(now, severity, event, text))
 
     def _observe(self, now: float, recorder: Recorder | None) -> None:
         """Note what happened: modes, events, whether both are locked, and on what."""

@@ -4,6 +4,7 @@
 | --- | --- |
 | `NAME/telemetry` | space packets, as `flightsw.services.dictionary` declares them |
 | `NAME/truth` | a tenth of a second of `hil.kernel.TRUTH`, little-endian: what nobody measures |
+| `NAME/KIND/traffic` | what went over the line of a device in 10 ms, as `hil.traffic` has it |
 | `data` | a second of `hil.data_link.STRIP`, little-endian, in runs with a payload |
 | `scenario` | the scenario with the seed as JSON, once |
 
@@ -31,6 +32,8 @@ from flightsw.services.dictionary import EVENT, FINE_SAMPLES, HOUSEKEEPING, Pack
 from flightsw.services.events import Event
 from flightsw.terminal import Status
 from hil.kernel import TRUTH
+from hil.protocol import Kind
+from hil.traffic import Operation, decode
 
 HOUSEKEEPING_HZ = 10
 _CHUNK_OCTETS = 128 * 1024
@@ -55,6 +58,7 @@ class Recorder:
         self._telemetry = [self._writer.register_channel(f"{t}/telemetry", "ccsds", packet) for t in terminals]
         self._truth = [self._writer.register_channel(f"{t}/truth", "raw", truth) for t in terminals]
         self._data = self._writer.register_channel("data", "raw", 0)
+        self._traffic: dict[str, int] = {}
         self._counts: dict[tuple[int, int], int] = {}
         self._housekeeping: list[list[tuple[Any, ...]]] = [[] for _ in terminals]
         self._times_us: list[int] = []
@@ -102,6 +106,15 @@ class Recorder:
         self._times_us.clear()
         self._file.flush()
 
+    def traffic(self, now_s: float, terminal: str, kind: Kind, octets: bytes) -> None:
+        """Write what went over a device's line up to `now_s`."""
+        topic = traffic_topic(terminal, kind)
+        channel = self._traffic.get(topic)
+        if channel is None:
+            channel = self._traffic[topic] = self._writer.register_channel(topic, "beamlock_traffic", 0)
+        time_ns = round(now_s * 1e9)
+        self._writer.add_message(channel, time_ns, octets, time_ns)
+
     def data(self, end_s: float, strip: NDArray[np.void]) -> None:
         """Write what became of the data's frames in the second up to `end_s`: records of `hil.data_link.STRIP`."""
         time_ns = round(end_s * 1e9)
@@ -145,6 +158,31 @@ def read(path: Path) -> Iterator[Message]:
     except (McapError, struct.error):
         # the reader meets the end of the file anywhere within a record, and within a length as readily as behind it
         return
+
+
+def traffic_topic(terminal: str, kind: Kind) -> str:
+    """Topic of a device's traffic."""
+    return f"{terminal}/{kind.label}/traffic"
+
+
+def recorded(path: Path, terminal: str, kind: Kind) -> list[Operation]:
+    """What went over the line of a device, operation by operation.
+
+    Raises ConfigError for a file that is no record, or has nothing of that device.
+    """
+    wanted = traffic_topic(terminal, kind)
+    log = bytearray()
+    others = set()
+    for message in read(path):
+        if message.topic == wanted:
+            log += message.data
+        elif message.topic.endswith("/traffic"):
+            others.add(message.topic.removesuffix("/traffic").replace("/", "."))
+    if not log:
+        raise ConfigError(
+            f"{path}: expected traffic of {terminal}.{kind.label}, found that of {', '.join(sorted(others)) or 'none'}"
+        )
+    return decode(bytes(log))
 
 
 def is_complete(path: Path) -> bool:

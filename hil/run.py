@@ -2,17 +2,23 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flightsw.errors import ConfigError
+from flightsw.hal import FRAME_RATE_HZ
 from flightsw.pat.modes import Mode
+from hil.attached import AttachedDevices
+from hil.bench import ALL_SIMULATED, Bench, check
 from hil.compilation import compile_kernels
 from hil.data_link import DataLink
 from hil.encoders import PYTHON, EncoderKind
+from hil.faults import FaultModel
 from hil.lockstep import Lockstep, Outcome
+from hil.realtime import Pacer, real_time
 from hil.recorder import Recorder
 from hil.scenario import Scenario
 from hil.world import build
@@ -45,12 +51,21 @@ def run(
     progress: Callable[[float, float], None] | None = None,
     payload: bytes | None = None,
     encoder: EncoderKind = PYTHON,
+    bench: Bench = ALL_SIMULATED,
+    faults: Sequence[FaultModel] = (),
+    announce: Callable[[str], None] | None = None,
 ) -> Run:
-    """Run a scenario in lockstep; record, events and summary go to `folder`. `payload` is sent during COMM,
-    through `encoder` at both ends.
+    """Run a scenario with the devices of a bench; record, events and summary go to `folder`.
 
-    Raises ConfigError if the scenario cannot be run, or the folder cannot be written.
+    payload: sent during COMM, through `encoder` at both ends but where the bench has another; faults: on the lines of
+    devices, beside those of the scenario; announce: called with a line that a person should read.
+
+    Raises ConfigError if the scenario cannot be run, or the folder cannot be written, and DeviceError or ProtocolError
+    if a device is not there, or not the one that it should be, at the start.
     """
+    check(bench, scenario)
+    if bench.sample_rate_hz is not None:
+        scenario = scenario.model_copy(update={"sample_rate_hz": bench.sample_rate_hz})
     seed = scenario.seed if seed is None else seed
     duration_s = math.floor(scenario.duration_s if duration_s is None else duration_s)
     if duration_s < 1:
@@ -63,9 +78,18 @@ def run(
         (folder / stale).unlink(missing_ok=True)
     compile_s = compile_kernels()
     world = build(scenario, seed, duration_s, folder)
-    engine = Lockstep(scenario, world)
     as_json = json.dumps({**scenario.model_dump(mode="json"), "seed": seed, "duration_s": duration_s}).encode()
-    with Recorder(folder / RECORD, world.names, as_json, scenario.sample_rate_hz) as recorder:
+    with ExitStack() as stack:
+        attached = pacer = None
+        if any(bench.terminal(name).bound for name in world.names):
+            attached = stack.enter_context(AttachedDevices(bench, scenario, seed, (*scenario.faults, *faults)))
+        if bench.real_time is not None:
+            for note in stack.enter_context(real_time(bench.real_time)):
+                (announce or _ignore)(note)
+            host_closes = attached is not None and attached.host_closes_a_loop
+            pacer = Pacer(scenario.sample_rate_hz if host_closes else FRAME_RATE_HZ, bench.real_time)
+        engine = Lockstep(scenario, world, attached, pacer)
+        recorder = stack.enter_context(Recorder(folder / RECORD, world.names, as_json, scenario.sample_rate_hz))
         data = None if payload is None else DataLink(scenario, world, payload, seed, encoder)
         outcome = engine.run(recorder, progress, data=data)
     with (folder / EVENTS).open("w") as file:
@@ -150,6 +174,10 @@ def summarise(scenario: Scenario, seed: int, engine: Lockstep, outcome: Outcome,
             "compile_s": round(compile_s, 3),
         },
     }
+
+
+def _ignore(_: str) -> None:
+    """What nobody wants to read."""
 
 
 def _loop(engine: Lockstep, i: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from flightsw.errors import ConfigError
 from flightsw.settings import TerminalSettings
 from hil.configuration import Model, first_problem
+from hil.faults import FaultModel
 from sim.terminal import HardwareModel
 
 
@@ -124,6 +125,7 @@ class Scenario(Model):
     data: DataModel = DataModel()
     terminals: dict[str, TerminalModel]
     timeline: list[TimelineEntry] = Field(default_factory=list)
+    faults: list[FaultModel] = Field(default_factory=list)
 
     @field_validator("epoch")
     @classmethod
@@ -143,6 +145,9 @@ class Scenario(Model):
         for entry in self.timeline:
             if entry.terminal is not None and entry.terminal not in names:
                 raise ValueError(f"timeline: expected terminal {' or '.join(names)}, found {entry.terminal}")
+        for fault in self.faults:
+            if fault.terminal not in names:
+                raise ValueError(f"faults: expected terminal {' or '.join(names)}, found {fault.terminal}")
         return self
 
 

@@ -1,5 +1,6 @@
 """Simulated devices: the protocols of `flightsw.hal` over the records that the lockstep kernel steps."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -8,8 +9,13 @@ from numpy.typing import NDArray
 
 from flightsw.hal import FRAME_RATE_HZ, Angles, Devices, Image
 from flightsw.pat import fine_loop
+from hil.bodies import Exposure
 from sim.camera import Camera
 from sim.sky import Sky
+
+
+#: A disc that the whole image is within.
+_EVEN = (0.0, 0.0, math.inf)
 
 
 @dataclass(slots=True)
@@ -65,6 +71,18 @@ class SimulatedCamera:
 
     def image(self) -> Image | None:
         """The image whose readout ended in the last frame."""
+        e = self.exposure()
+        if e is None:
+            return None
+        sun = e.disc_x_rad, e.disc_y_rad, e.disc_radius_rad
+        return Image(self._camera.render(e.light_w, e.x_rad, e.y_rad, e.background_w, sun), e.time_s)
+
+    def dark_images(self, count: int) -> NDArray[np.float32]:
+        """Images without light, (count, rows, columns), for the calibration before the run."""
+        return np.stack([self._camera.render(0.0, 0.0, 0.0, 0.0, None) for _ in range(count)])
+
+    def exposure(self) -> Exposure | None:
+        """What the image whose readout ended in the last frame was exposed to."""
         now = self._clock.now_s
         if self._ready[0]:
             r = self._record
@@ -77,8 +95,8 @@ class SimulatedCamera:
             return None
         _, middle_s, light, x, y = self._pending.popleft()
         self.truth = (light, x, y)
-        background_w, disc = self._sky.on_camera(middle_s)
-        return Image(self._camera.render(light, x, y, background_w, disc), middle_s)
+        background_w, sun = self._sky.on_camera(middle_s)
+        return Exposure(middle_s, light, x, y, background_w, *(sun or _EVEN))
 
 
 class SimulatedLaser:

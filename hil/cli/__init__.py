@@ -13,6 +13,8 @@ _COMMANDS = {
     "link": "encode, decode or simulate a link by its profile",
     "export": "a run's record as Parquet or CSV",
     "hdl": "the encoder's Verilog: list, lint, test, prove, synthesise, build for a board",
+    "devices": "serial ports and USB devices that are there, and who answers at an address",
+    "emulate": "a device, simulated or in RTL, behind a pseudo-terminal or TCP",
     "doctor": "what this machine has for simulation, real time, serial, USB and HDL, and what to do about the rest",
     "benchmark": "speed, side by side with limits and peers",
 }

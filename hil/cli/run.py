@@ -13,6 +13,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random (default: the scenario's)")
     parser.add_argument("--duration-s", type=float, metavar="S", help="simulated time (default: the scenario's)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/SCENARIO-SEED)")
+    parser.add_argument("--bench", metavar="BENCH", help="which devices are not simulated: a TOML file, or a shipped name")
+    parser.add_argument("--list-benches", action="store_true", help="list the shipped benches")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="on a device's line, as alpha.quad_cell:drop=0.02 or alpha.steering_mirror:disconnect@10+5; may be repeated",
+    )
     parser.add_argument("--payload", type=Path, metavar="FILE", help="send FILE from the first terminal to the second")
     parser.add_argument(
         "--encoder", choices=("python", "rtl"), default="python", help="what makes the bits of the payload's link"
@@ -23,10 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run and print what came of it. Returns 0, or 1 if the goal was not met."""
     from flightsw.errors import ConfigError
+    from hil import bench, faults
     from hil.scenario import load, shipped
 
-    if arguments.list:
-        for name, description in shipped().items():
+    if arguments.list or arguments.list_benches:
+        for name, description in (shipped() if arguments.list else bench.shipped()).items():
             print(f"{name:16} {description}")
         return 0
     if arguments.scenario is None:
@@ -45,7 +55,16 @@ def execute(arguments: argparse.Namespace) -> int:
 
     bar = _bar(duration_s) if sys.stderr.isatty() else None
     finished = run(
-        scenario, folder, seed, duration_s, bar, _payload(arguments.payload), encoder_kind(arguments.encoder, _say)
+        scenario,
+        folder,
+        seed,
+        duration_s,
+        bar,
+        _payload(arguments.payload),
+        encoder_kind(arguments.encoder, _say),
+        bench.ALL_SIMULATED if arguments.bench is None else bench.load(arguments.bench),
+        [faults.parse(text) for text in arguments.fault],
+        _say,
     )
     if bar is not None:
         print(file=sys.stderr)

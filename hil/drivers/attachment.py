@@ -1,0 +1,115 @@
+"""One device in service, or lost and asked for again."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from flightsw.errors import BeamlockError, DeviceDisconnected, DeviceError, DeviceTimeout, ProtocolError
+from flightsw.services.events import Severity
+from hil.link import DeviceLink
+from hil.protocol import Capability
+from hil.realtime import Latency
+
+#: A device that misses so many answers in a row is lost.
+MISSES = 3
+#: How often a lost device is asked for.
+RETRY_S = 0.5
+
+Tell = Callable[[Severity, str, str], None]
+T = TypeVar("T")
+
+
+class Attachment:
+    """A device behind a link, which may vanish and come back.
+
+    Attributes:
+        in_service: whether the device answers.
+        missed: answers that did not come, in all.
+        refused: commands that the device did not take.
+        latency: how long what was asked of it took.
+    """
+
+    def __init__(self, link: DeviceLink, tell: Tell) -> None:
+        """`tell` reports an event: severity, name, text."""
+        self.link = link
+        self.in_service = False
+        self.missed = self.refused = 0
+        self.latency = Latency()
+        self._tell = tell
+        self._in_a_row = 0
+        self._next_try_s = 0.0
+        self._refusal = ""
+
+    def open(self) -> None:
+        """Connect for the first time. Raises what `DeviceLink.open` does."""
+        self.link.open()
+        self._begin()
+
+    @property
+    def shown(self) -> bool:
+        """Whether the device is an emulator, which lives on what the world shows it."""
+        return self.in_service and self._shown
+
+    def ask(self, action: Callable[[], T]) -> T | None:
+        """What the device makes of `action`; None if it is lost, refuses, or does not answer."""
+        if not self.in_service:
+            return None
+        began_ns = time.monotonic_ns()
+        try:
+            answer = action()
+        except DeviceTimeout as error:
+            self.missed += 1
+            self._in_a_row += 1
+            if self._in_a_row >= MISSES:
+                self._lose(error)
+        except DeviceError as error:
+            self._lose(error)
+        except ProtocolError as error:
+            self._refuse(error)
+        else:
+            self._in_a_row = 0
+            self.latency.record(time.monotonic_ns() - began_ns)
+            return answer
+        return None
+
+    def look_after(self, now_s: float) -> bool:
+        """Once a frame: ask for a lost device, twice a second. True when it has just come back."""
+        if self.in_service or now_s < self._next_try_s:
+            return False
+        self._next_try_s = now_s + RETRY_S
+        try:
+            self.link.open()
+        except BeamlockError:
+            return False
+        self._begin()
+        self._tell(Severity.INFO, "DEVICE_BACK", f"{self.link.name} answers again")
+        return True
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self.in_service = False
+        self.link.close()
+
+    def _begin(self) -> None:
+        identity = self.link.identity
+        assert identity is not None, "an open link knows its device"
+        capabilities = Capability(identity.capabilities & int(Capability.STIMULUS | Capability.STREAM))
+        self._shown = Capability.STIMULUS in capabilities
+        self._in_a_row = 0
+        self._refusal = ""
+        self.in_service = True
+        if Capability.STREAM in capabilities and not self._shown:
+            self.ask(lambda: self.link.stream(True))
+
+    def _lose(self, error: BeamlockError) -> None:
+        self.in_service = False
+        self.link.close()
+        disconnected = "gone" if isinstance(error, DeviceDisconnected) else "silent"
+        self._tell(Severity.MEDIUM, "DEVICE_LOST", f"{self.link.name} is {disconnected}: {error}")
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """Report a refusal once, and again when it is another."""
+        self.refused += 1
+        if str(error) != self._refusal:
+            self._refusal = str(error)
+            self._tell(Severity.LOW, "DEVICE_REFUSED", str(error))
