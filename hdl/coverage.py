@@ -34,9 +34,8 @@ DATAPATH = (
 
 #: Toggles of signals that are constant by design: modules, toggles (regular expressions), reason.
 CONSTANT: tuple[tuple[str, str, str], ...] = (
-    (r"axis_.*|ccsds_.*", r"(.*[._])?(keep|tkeep)\[0\]:1->0", "lane 0 is there in every beat, from the first on"),
+    (r"axis_.*|ccsds_.*", r"(.*[._])?t?keep(\[\d\])?\[0\]:1->0", "lane 0 is there in every beat, from the first on"),
     (r"ccsds_convolutional_encoder", r"(in_current|done|ends_current|ends_next|place_after)\[.*", "tables"),
-    (r"ccsds_ldpc_c2_parity", r"g_block\[.*\.of_[01]\[.*", "rows of the inverse"),
     (r"ccsds_ldpc_c2_parity", r"g_half\[\d\]\.sums\[0\]:.*", "the sum of no bits"),
     (r"ccsds_sync_marker", r"marker\[.*", "the marker"),
     (r"sequence_word", r"first\[.*", "the sequence's first beat"),
@@ -47,9 +46,14 @@ CONSTANT: tuple[tuple[str, str, str], ...] = (
         "bits that a row has not; what they add to is counted as sums",
     ),
 )
-#: Functions that are evaluated at elaboration, where nothing is counted: module and name.
+#: Functions that only constants call: evaluated at elaboration, where nothing is counted. Module and name.
 ELABORATED = frozenset(
-    {("ccsds_convolutional_encoder", "needed"), ("ccsds_convolutional_encoder", "used"), ("sequence_word", "power")}
+    {
+        ("ccsds_convolutional_encoder", "needed"),
+        ("ccsds_convolutional_encoder", "used"),
+        ("ccsds_ldpc_c2_parity", "bits_of"),
+        ("sequence_word", "power"),
+    }
 )
 
 _FUNCTION = re.compile(r"\bfunction\b[^;]*?(\w+);.*?\bendfunction\b", re.DOTALL)

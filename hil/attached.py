@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple, Self
+from dataclasses import asdict
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -110,7 +111,28 @@ class AttachedDevices:
 
     def latencies(self) -> dict[str, Latency]:
         """How long each device took to answer, by terminal and kind."""
-        return {f"{name} {kind.label}": a.latency for (name, kind), a in self._attachments.items()}
+        return {_name(key): attachment.latency for key, attachment in self._attachments.items()}
+
+    def bindings(self) -> dict[str, str]:
+        """What each device is bound to, by terminal and kind."""
+        return {_name(key): str(binding) for key, binding in self._bindings.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """Figures of each device, by terminal and kind."""
+        rows = {}
+        for key, attachment in self._attachments.items():
+            identity = attachment.link.identity
+            rows[_name(key)] = {
+                "binding": str(self._bindings[key]),
+                "unique_id": None if identity is None else identity.unique_id.hex(),
+                "firmware": None if identity is None else f"{identity.major}.{identity.minor}.{identity.patch}",
+                "in_service": attachment.in_service,
+                "times_lost": attachment.times_lost,
+                "unanswered": attachment.missed,
+                "refused": attachment.refused,
+                **asdict(attachment.link.counts),
+            }
+        return rows
 
     def _start(self) -> None:
         processes = {
@@ -162,3 +184,8 @@ class AttachedDevices:
         attachment = self._attachments[key] = Attachment(link, tell)
         self._stack.callback(attachment.close)
         attachment.open()
+
+
+def _name(key: tuple[str, Kind]) -> str:
+    terminal, kind = key
+    return f"{terminal}.{kind.label}"

@@ -12,11 +12,11 @@ import gc
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +113,27 @@ class Latency:
         lower = (place - (shift << _PER_OCTAVE_BITS)) << shift
         return lower, lower + (1 << shift) - 1, np.array(self._counts, np.int64)
 
+    def state(self) -> dict[str, Any]:
+        """All of it, for JSON: figures, tolerance, and the bins that are not empty as [lowest ns, count]."""
+        lower, _, counts = self.bins()
+        held = np.flatnonzero(counts)
+        return {
+            **dict(self.rows()),
+            "tolerance_us": self.tolerance_us,
+            "max_ns": self.max_ns,
+            "bins_ns": np.stack([lower[held], counts[held]], axis=1).tolist(),
+        }
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Self:
+        """The histogram that had this `state`."""
+        latency = cls(state["tolerance_us"])
+        lower, _, _ = latency.bins()
+        for ns, count in state["bins_ns"]:
+            latency._counts[int(np.searchsorted(lower, ns))] += count
+        latency.count, latency.late, latency.max_ns = state["count"], state["late"], state["max_ns"]
+        return latency
+
     def rows(self) -> list[tuple[str, float]]:
         """Name and value of each figure, as for a table or a summary."""
         percentiles = [(f"p{p:g}_us", self.percentile(p) / _US) for p in (50, 99, 99.9)]
@@ -160,6 +181,22 @@ class Pacer:
         """Share of the periods so far that began on time; those left out did not."""
         periods = self._number + 1
         return 1.0 - (self.lateness.late + self.skipped) / periods if periods else 1.0
+
+    def latencies(self) -> dict[str, Latency]:
+        """How late periods began and how long they worked, each with its name."""
+        return {"loop, late": self.lateness, "loop, work": self.work}
+
+    def summary(self) -> dict[str, Any]:
+        """Figures of the periods so far."""
+        return {
+            "rate_hz": self._rate_hz,
+            "policy": self._policy.value,
+            "periods": self._number + 1,
+            "late": self.lateness.late,
+            "skipped": self.skipped,
+            "slipped_s": self.slipped_ns / _S,
+            "on_time_share": self.on_time_share,
+        }
 
     def remaining_s(self) -> float:
         """Time until the next period is due; negative if it is overdue, 0 before the first."""

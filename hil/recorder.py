@@ -6,15 +6,18 @@
 | `NAME/truth` | a tenth of a second of `hil.kernel.TRUTH`, little-endian: what nobody measures |
 | `NAME/KIND/traffic` | what went over the line of a device in 10 ms, as `hil.traffic` has it |
 | `data` | a second of `hil.data_link.STRIP`, little-endian, in runs with a payload |
+| `bench` | what devices are bound to, as JSON, once, where any is attached |
+| `payload` | the file that is sent, once, where any device is attached |
 | `scenario` | the scenario with the seed as JSON, once |
 
 Chunks are closed at 128 KiB, a fifth of a second of a run, and the file is flushed every simulated second, so a killed
 process loses less than that second. Nothing of the wall clock goes into the file: the same run gives the same octets.
 """
 
+import json
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,7 @@ from hil.protocol import Kind
 from hil.traffic import Operation, decode
 
 HOUSEKEEPING_HZ = 10
+SCENARIO, BENCH, PAYLOAD = "scenario", "bench", "payload"
 _CHUNK_OCTETS = 128 * 1024
 _LIBRARY = "beamlock"
 _BIG_ENDIAN_SAMPLE = SAMPLE.newbyteorder(">")
@@ -54,7 +58,7 @@ class Recorder:
         self._writer.start(profile="", library=_LIBRARY)
         packet = self._writer.register_schema("ccsds_space_packet", "", b"")
         truth = self._writer.register_schema("beamlock_truth", "", str(TRUTH.descr).encode())
-        scenario = self._writer.register_channel("scenario", "json", 0)
+        scenario = self._writer.register_channel(SCENARIO, "json", 0)
         self._telemetry = [self._writer.register_channel(f"{t}/telemetry", "ccsds", packet) for t in terminals]
         self._truth = [self._writer.register_channel(f"{t}/truth", "raw", truth) for t in terminals]
         self._data = self._writer.register_channel("data", "raw", 0)
@@ -105,6 +109,11 @@ class Recorder:
                 self._writer.add_message(self._truth[i], time_us * 1000, row.tobytes(), time_us * 1000)
         self._times_us.clear()
         self._file.flush()
+
+    def bench(self, about: Mapping[str, Any], payload: bytes) -> None:
+        """Write what a replay has to know of the bench, and what is sent through its encoders."""
+        for topic, encoding, octets in ((BENCH, "json", json.dumps(about).encode()), (PAYLOAD, "raw", payload)):
+            self._writer.add_message(self._writer.register_channel(topic, encoding, 0), 0, octets, 0)
 
     def traffic(self, now_s: float, terminal: str, kind: Kind, octets: bytes) -> None:
         """Write what went over a device's line up to `now_s`."""

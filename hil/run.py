@@ -90,8 +90,16 @@ def run(
             pacer = Pacer(scenario.sample_rate_hz if host_closes else FRAME_RATE_HZ, bench.real_time)
         engine = Lockstep(scenario, world, attached, pacer)
         recorder = stack.enter_context(Recorder(folder / RECORD, world.names, as_json, scenario.sample_rate_hz))
+        if attached is not None:
+            about = {
+                "devices": attached.bindings(),
+                "encoder_rate_mbps": bench.encoder_rate_mbps,
+                "real_time": bench.real_time is not None,
+            }
+            recorder.bench(about, payload or b"")
         data = None if payload is None else DataLink(scenario, world, payload, seed, encoder)
         outcome = engine.run(recorder, progress, data=data)
+        devices = None if attached is None else attached.summary()
     with (folder / EVENTS).open("w") as file:
         for terminal, event in outcome.events:
             row = {
@@ -103,6 +111,13 @@ def run(
             }
             file.write(json.dumps(row) + "\n")
     summary = summarise(scenario, seed, engine, outcome, compile_s)
+    if devices is not None:
+        summary["devices"] = devices
+    if pacer is not None:
+        summary["real_time"] = pacer.summary()
+    latencies = {**({} if pacer is None else pacer.latencies()), **({} if attached is None else attached.latencies())}
+    if latencies:
+        summary["latency"] = {name: latency.state() for name, latency in latencies.items()}
     if data is not None:
         summary["data"] = data.summary()
         summary["goal_met"] = summary["goal_met"] and data.arrived

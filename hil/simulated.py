@@ -13,7 +13,6 @@ from hil.bodies import Exposure
 from sim.camera import Camera
 from sim.sky import Sky
 
-
 #: A disc that the whole image is within.
 _EVEN = (0.0, 0.0, math.inf)
 

@@ -11,6 +11,7 @@ from flightsw.errors import BeamlockError, DeviceError
 _COMMANDS = {
     "run": "one run of a scenario, with a report",
     "link": "encode, decode or simulate a link by its profile",
+    "replay": "the flight software again on a run's recorded traffic, its commands compared",
     "export": "a run's record as Parquet or CSV",
     "hdl": "the encoder's Verilog: list, lint, test, prove, synthesise, build for a board",
     "devices": "serial ports and USB devices that are there, and who answers at an address",

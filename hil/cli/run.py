@@ -13,14 +13,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random (default: the scenario's)")
     parser.add_argument("--duration-s", type=float, metavar="S", help="simulated time (default: the scenario's)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/SCENARIO-SEED)")
-    parser.add_argument("--bench", metavar="BENCH", help="which devices are not simulated: a TOML file, or a shipped name")
+    parser.add_argument(
+        "--bench", metavar="BENCH", help="which devices are not simulated: a TOML file, or a shipped name"
+    )
     parser.add_argument("--list-benches", action="store_true", help="list the shipped benches")
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="FAULT",
-        help="on a device's line, as alpha.quad_cell:drop=0.02 or alpha.steering_mirror:disconnect@10+5; may be repeated",
+        help="on a device's line, as alpha.quad_cell:drop=0.02 or alpha.gimbal:disconnect@10+5; may be repeated",
     )
     parser.add_argument("--payload", type=Path, metavar="FILE", help="send FILE from the first terminal to the second")
     parser.add_argument(
@@ -33,6 +35,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Run and print what came of it. Returns 0, or 1 if the goal was not met."""
     from flightsw.errors import ConfigError
     from hil import bench, faults
+    from hil.cli.progress import bar
     from hil.scenario import load, shipped
 
     if arguments.list or arguments.list_benches:
@@ -53,20 +56,20 @@ def execute(arguments: argparse.Namespace) -> int:
     from hil.encoders import encoder_kind
     from hil.run import REPORT, run
 
-    bar = _bar(duration_s) if sys.stderr.isatty() else None
+    show = bar(duration_s)
     finished = run(
         scenario,
         folder,
         seed,
         duration_s,
-        bar,
+        show,
         _payload(arguments.payload),
         encoder_kind(arguments.encoder, _say),
         bench.ALL_SIMULATED if arguments.bench is None else bench.load(arguments.bench),
         [faults.parse(text) for text in arguments.fault],
         _say,
     )
-    if bar is not None:
+    if show is not None:
         print(file=sys.stderr)
     _print_summary(finished.summary)
     if not arguments.no_report:
@@ -75,16 +78,6 @@ def execute(arguments: argparse.Namespace) -> int:
         write_report(folder)
         print(f"report      {folder / REPORT}")
     return 0 if finished.goal_met else 1
-
-
-def _bar(duration_s: float):  # type: ignore[no-untyped-def]
-    def show(simulated_s: float, wall_s: float) -> None:
-        done = int(30 * min(simulated_s / duration_s, 1.0))
-        ratio = simulated_s / wall_s if wall_s else 0.0
-        line = f"\r[{'#' * done}{'.' * (30 - done)}] {simulated_s:6.0f} s simulated, {ratio:4.0f} x real time"
-        print(line, end="", file=sys.stderr, flush=True)
-
-    return show
 
 
 def _say(line: str) -> None:
@@ -109,6 +102,19 @@ def _print_summary(summary: dict) -> None:  # type: ignore[type-arg]
     for row in summary["blockages"]:
         end = "held" if row["held"] else f"lost, back {row['back_after_s']} s after its end"
         print(f"blockage    {row['duration_s']:g} s at {row['at_s']:g} s: {end}")
+    for name, row in summary.get("devices", {}).items():
+        p50, p99 = (summary["latency"][name][key] for key in ("p50_us", "p99_us"))
+        state = "" if row["in_service"] else ", not in service"
+        print(
+            f"{name:22} {row['binding']}: {row['requests']} requests, {row['unanswered']} unanswered, lost "
+            f"{row['times_lost']} times, p50 {p50:.0f} us, p99 {p99:.0f} us{state}"
+        )
+    if "real_time" in summary:
+        row = summary["real_time"]
+        print(
+            f"wall time   {row['rate_hz']} Hz: {100.0 * row['on_time_share']:.2f} % of {row['periods']} periods on "
+            f"time, {row['late']} late, {row['skipped']} skipped, slipped by {row['slipped_s'] * 1e3:.1f} ms"
+        )
     if "data" in summary:
         _print_data(summary["data"])
     print(f"link        {link['range_km']:.0f} km, point-ahead {link['point_ahead_urad']:.2f} urad")

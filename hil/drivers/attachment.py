@@ -26,6 +26,7 @@ class Attachment:
         in_service: whether the device answers.
         missed: answers that did not come, in all.
         refused: commands that the device did not take.
+        times_lost: how often it was lost.
         latency: how long what was asked of it took.
     """
 
@@ -33,7 +34,7 @@ class Attachment:
         """`tell` reports an event: severity, name, text."""
         self.link = link
         self.in_service = False
-        self.missed = self.refused = 0
+        self.missed = self.refused = self.times_lost = 0
         self.latency = Latency()
         self._tell = tell
         self._in_a_row = 0
@@ -103,6 +104,7 @@ class Attachment:
 
     def _lose(self, error: BeamlockError) -> None:
         self.in_service = False
+        self.times_lost += 1
         self.link.close()
         disconnected = "gone" if isinstance(error, DeviceDisconnected) else "silent"
         self._tell(Severity.MEDIUM, "DEVICE_LOST", f"{self.link.name} is {disconnected}: {error}")

@@ -25,7 +25,6 @@ from hil.simulated import Clock, SimulatedCamera, SimulatedLaser, SimulatedPoint
 from sim.camera import Camera
 from sim.sky import Sky
 
-
 _NO_LIGHT = Exposure(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, math.inf)
 
 

@@ -63,6 +63,11 @@ class EmulatorProcess:
             raise DeviceNotFound(f"{self.name}: expected it to run, found it not started or ended: start it")
         return self._address
 
+    @property
+    def process_id(self) -> int | None:
+        """Of the process; None while there is none."""
+        return None if self._process is None else self._process.pid
+
     def connect(self) -> Transport:
         """A host's way to it, as `DeviceLink` wants one. Raises DeviceNotFound while it is not running."""
         return self.address.open()

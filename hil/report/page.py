@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from hil.report import style, tables
 from hil.report.data import data
 from hil.report.headline import headline
+from hil.report.latency import devices, latency, times
 from hil.report.pointing import pointing
 from hil.report.power import received_power
 from hil.report.residual import histogram, spectra
@@ -98,7 +99,15 @@ SECTIONS: tuple[Picture | Tables, ...] = (
         "gimbal takes over, and keeps as learnt pointing bias for a reacquisition.",
         stroke,
     ),
+    Picture(
+        "latency",
+        "Wall time and devices",
+        "How late the loop's periods began and how long each worked, and how long each device took to answer. A dashed "
+        "line is the time after which a period is late.",
+        latency,
+    ),
     Tables("budget", "Link budget and tracking", (tables.link_budget, tables.tracking)),
+    Tables("devices", "Devices of the bench", (devices, times)),
     Tables("times", "Time in each mode, and blockages", (tables.modes, tables.blockages)),
     Tables("events", "Events", (tables.events,)),
 )

@@ -23,7 +23,7 @@ from hil.bench import (
     shipped,
 )
 from hil.protocol import Kind
-from hil.realtime import Policy
+from hil.realtime import Policy, RealTimeModel
 from hil.scenario import load as load_scenario
 from hil.transports.address import SerialAddress, TcpAddress, UsbAddress
 
@@ -263,3 +263,24 @@ def test_devices_that_may_be_bound_alike():
         ("replay:record.mcap", "replay:record.mcap"),
     ):
         checked(alpha={"steering_mirror": one, "quad_cell": other})
+
+
+@pytest.mark.parametrize("model", [Bench, RealTimeModel])
+def test_the_page_in_the_docs_has_every_key(model):
+    page = (Path(__file__).parents[2] / "docs" / "bench.md").read_text().splitlines()
+    for key, field in model.model_fields.items():
+        row = next(line for line in page if line.startswith(f"| `{key}` |"))
+        default, meaning = row.split("|")[3:5]
+        if field.description:
+            assert meaning.strip() == field.description
+        if field.is_required():
+            assert default.strip() == "required"
+        elif field.default is None:
+            assert default.strip() == "none"
+        elif field.default_factory is None and field.default != ():
+            assert default.strip() == f"`{str(field.default).lower()}`"
+
+
+def test_the_page_in_the_docs_has_every_device_and_bench():
+    page = (Path(__file__).parents[2] / "docs" / "bench.md").read_text()
+    assert [name for name in [*shipped(), *TerminalBench.model_fields] if f"`{name}`" not in page] == []

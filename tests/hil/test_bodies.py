@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from flightsw.hal import SAMPLE, Angles, Image
 from flightsw.pat.fine_loop import PARAMETERS
 from hil import bodies
-from hil.bodies import FineLoopCommand, GimbalCommand
+from hil.bodies import Exposure, FineLoopCommand, GimbalCommand
 from hil.protocol import ErrorCode, Kind, MessageError
 
 f4 = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -153,12 +153,65 @@ def test_fine_loop_blocks(block):
     assert [row.power_w for row in bodies.SAMPLES[Kind.FINE_LOOP].parse(octets)] == block["power_w"].tolist()
 
 
+@given(rows("f8", 4, f8))
+@pytest.mark.parametrize(
+    ("kind", "encode", "decode"),
+    [
+        (Kind.QUAD_CELL, bodies.encode_quad_stimulus, bodies.decode_quad_stimulus),
+        (Kind.FINE_LOOP, bodies.encode_fine_loop_stimulus, bodies.decode_fine_loop_stimulus),
+    ],
+)
+def test_what_quad_cells_see(kind, encode, decode, seen):
+    octets = b"".join(struct.pack(">dddd", *row) for row in seen.tolist())
+    assert encode(seen) == octets
+    found = decode(octets)
+    assert found.dtype == np.float64
+    assert np.array_equal(found, seen)
+    declared = bodies.STIMULUS[kind].parse(octets)
+    assert [(row.x, row.y, row.light_w, row.background_w) for row in declared] == [tuple(row) for row in seen.tolist()]
+
+
+@given(st.integers(1, 30_000))
+def test_how_far_a_gimbal_moves_on(samples):
+    octets = struct.pack(">I", samples)
+    assert bodies.encode_gimbal_stimulus(samples) == octets
+    assert bodies.decode_gimbal_stimulus(octets) == samples
+    assert bodies.STIMULUS[Kind.GIMBAL].parse(octets).samples == samples
+
+
+@given(st.tuples(f8, f8, f8, f8, f8, f8, f8, st.floats(min_value=0.0, allow_nan=False)))
+def test_exposures(fields):
+    octets = struct.pack(">8d", *fields)
+    assert bodies.encode_exposure(Exposure(*fields)) == octets
+    assert bodies.decode_exposure(octets) == fields
+    declared = bodies.STIMULUS[Kind.CAMERA].parse(octets)
+    assert (declared.time_s, declared.light_w, declared.x, declared.y) == fields[:4]
+    assert (declared.background_w, declared.disc_x, declared.disc_y, declared.disc_radius) == fields[4:]
+
+
+@pytest.mark.parametrize("samples", [0, 30_001])
+def test_a_gimbal_moves_on_by_at_most_a_second(samples):
+    with pytest.raises(MessageError, match=f"samples to move on: expected 1 to 30000, found {samples}"):
+        bodies.encode_gimbal_stimulus(samples)
+    with pytest.raises(MessageError, match=f"samples to move on: expected 1 to 30000, found {samples}"):
+        bodies.decode_gimbal_stimulus(struct.pack(">I", samples))
+
+
+@pytest.mark.parametrize("radius", [-1e-9, -math.inf, math.nan])
+def test_a_disc_has_a_radius(radius):
+    with pytest.raises(MessageError, match="disc radius: expected 0 to infinity, found"):
+        bodies.decode_exposure(struct.pack(">8d", *[0.0] * 7, radius))
+
+
 COMMANDS = [
     (bodies.decode_mirror_set_points, ">ff"),
     (bodies.decode_point_ahead, ">ff"),
     (bodies.decode_gimbal_command, ">dddd"),
     (lambda octets: bodies.decode_fine_loop(b"\x02" + octets), ">dd"),
     (lambda octets: bodies.decode_fine_loop(b"\x03" + octets), ">dd"),
+    (bodies.decode_quad_stimulus, ">dddd"),
+    (bodies.decode_fine_loop_stimulus, ">dddd"),
+    (lambda octets: bodies.decode_exposure(octets + bytes(8)), ">ddddddd"),
 ]
 
 
@@ -221,6 +274,10 @@ def test_parameters_beyond_their_arrays_are_refused(name, value):
         (bodies.decode_fine_loop, b"\x02ab", "trajectory: expected a multiple of 16 octets, found 2"),
         (bodies.decode_fine_loop, b"\x03ab", "held angle: expected 16 octets, found 2"),
         (bodies.decode_fine_loop, b"\x04ab", "close: expected no octets, found 2"),
+        (bodies.decode_quad_stimulus, bytes(31), "quad cell stimulus: expected a multiple of 32 octets, found 31"),
+        (bodies.decode_fine_loop_stimulus, bytes(8), "fine loop stimulus: expected a multiple of 32 octets, found 8"),
+        (bodies.decode_gimbal_stimulus, bytes(3), "gimbal stimulus: expected 4 octets, found 3"),
+        (bodies.decode_exposure, bytes(63), "exposure: expected 64 octets, found 63"),
     ],
 )
 def test_what_is_wrong_is_named(decode, octets, what):
@@ -248,6 +305,10 @@ def test_arrays_of_another_shape_are_not_sent():
         bodies.decode_point_ahead,
         bodies.decode_fine_loop,
         bodies.decode_block,
+        bodies.decode_quad_stimulus,
+        bodies.decode_fine_loop_stimulus,
+        bodies.decode_gimbal_stimulus,
+        bodies.decode_exposure,
     ],
 )
 def test_arbitrary_octets_are_refused_with_a_message_error(decode, octets):

@@ -268,6 +268,14 @@ def test_a_write_before_its_time_leaves_what_is_to_be_read():
     assert playback.difference_count == 0
 
 
+def test_the_tag_of_a_read_that_nobody_asked_for_is_gone_with_the_next_write():
+    playback = line((1, What.READ, b"a"), (2, What.WRITE, packet("05", 1)), (3, What.WRITE, packet("05", 2)))
+    transport = playback.connect()
+    transport.read(0.0)
+    transport.write(packet("05", 1))
+    assert playback.clock_ns() == 3
+
+
 def test_who_waits_for_what_never_comes_comes_to_an_end():
     # the recorded host wrote next, this one waits
     playback = line((5_000_000, What.WRITE, packet("05", 1)))

@@ -98,13 +98,14 @@ def test_what_fails_is_logged_and_raised():
     with pytest.raises(DeviceNotFound, match="gone"):
         log.wrap(connect)()
     line = Line()
+    line.name = "pty \udcff"
     transport = log.wrap(lambda: line)()
     line.answer = DeviceTimeout("")
     with pytest.raises(DeviceTimeout):
         transport.read(0.0)
     first, second, third = decode(log.take())
     assert first == (1, What.FAILED, b"DeviceNotFound pty: gone ?")
-    assert second[:2] == (2, What.OPENED)
+    assert second == (2, What.OPENED, b"stream pty ?")
     assert third == (3, What.FAILED, b"DeviceTimeout ")
 
 
@@ -131,6 +132,14 @@ def test_a_time_that_was_told_before_a_read_is_not_the_tag_of_a_later_write():
     transport.read(0.0)
     transport.write(b"a")
     assert [operation.time_ns for operation in decode(log.take())] == [10, 30, 40]
+
+
+def test_the_tag_of_a_read_that_nobody_asked_for_is_gone_with_the_next_write():
+    log = TrafficLog(Clock(10, 20, 30, 40))
+    transport = log.wrap(Line)()
+    transport.read(0.0)
+    transport.write(b"a")
+    assert log.clock_ns() == 40
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
