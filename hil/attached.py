@@ -24,9 +24,6 @@ from hil.scenario import Scenario
 from hil.traffic import TrafficLog
 from hil.transports import Transport
 
-#: Patience with an answer, where wall time is kept and where it is not.
-REAL_TIMEOUT_S, PATIENT_TIMEOUT_S = 0.02, 0.2
-
 
 class DeviceEvent(NamedTuple):
     """What happened to a terminal's device."""
@@ -58,7 +55,7 @@ class AttachedDevices:
         self._scenario = scenario
         self._seed = seed
         self._faults = faults
-        self._timeout_s = PATIENT_TIMEOUT_S if bench.real_time is None else REAL_TIMEOUT_S
+        self._timeout_s = 1e-3 * bench.timeout_ms
         self._bindings: dict[tuple[str, Kind], Binding] = {
             (name, kind): binding
             for name in scenario.terminals
@@ -69,6 +66,7 @@ class AttachedDevices:
         self._logs: dict[tuple[str, Kind], TrafficLog] = {}
         self._events: list[DeviceEvent] = []
         self._stack = ExitStack()
+        self._buses: dict[str, EmulatorBus] = {}
         self.playbacks: dict[tuple[str, Kind], Playback] = {}
         for fault in faults:
             if (fault.terminal, fault.device) not in self._bindings:
@@ -128,7 +126,7 @@ class AttachedDevices:
                 "firmware": None if identity is None else f"{identity.major}.{identity.minor}.{identity.patch}",
                 "in_service": attachment.in_service,
                 "times_lost": attachment.times_lost,
-                "unanswered": attachment.missed,
+                "missed": attachment.missed,
                 "refused": attachment.refused,
                 **asdict(attachment.link.counts),
             }
@@ -144,7 +142,7 @@ class AttachedDevices:
         for process in processes.values():
             self._stack.callback(process.close)
             process.start()
-        buses = {name: self._bus(name) for name in self._scenario.terminals}
+        self._buses = {name: self._bus(name) for name in self._scenario.terminals}
         for process in processes.values():
             process.wait_until_ready()
         for key, binding in self._bindings.items():
@@ -155,7 +153,7 @@ class AttachedDevices:
                     self.playbacks[key] = Playback(recorded(path, *key))
                     connect = self.playbacks[key].connect
                 case _:
-                    connect = processes[key].connect if key in processes else buses[key[0]].connect(key[1])
+                    connect = processes[key].connect if key in processes else self._buses[key[0]].connect(key[1])
             self._attach(key, connect)
 
     def _bus(self, terminal: str) -> EmulatorBus:

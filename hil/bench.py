@@ -163,6 +163,7 @@ class Bench(Model):
     encoder_rate_mbps: float | None = Field(
         None, gt=0, description="what the encoder's line can carry; none: whatever the scenario has"
     )
+    timeout_ms: float = Field(200.0, gt=0, le=10_000, description="patience with a device's answer")
     real_time: RealTimeModel | None = Field(None, description="the run keeps wall time; none: as fast as it can")
     terminals: dict[str, TerminalBench] = Field(default_factory=dict, description="none: simulated")
 

@@ -7,10 +7,11 @@
 
 Every frame of 10 ms in which a terminal is in COMM it fills the line; what arrives one light time later has the errors
 that the received power of that moment makes. Photons per bit are those of the full line rate; the bits that a run
-carries are fewer, by `rate_scale`.
+carries are fewer, by `rate_scale`: as many as the scenario says, or as the terminal's encoder can make.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,9 @@ class _Way:
         data = scenario.data
         models = list(scenario.terminals.values())
         profile = profiles.load(data.profile)
-        carried_hz, line_hz = data.carried_rate_mbps * 1e6, data.line_rate_mbps * 1e6
+        asked_mbps = data.carried_rate_mbps
+        self.carried_mbps = asked_mbps if encoder.rate_mbps is None else min(asked_mbps, encoder.rate_mbps)
+        carried_hz, line_hz = self.carried_mbps * 1e6, data.line_rate_mbps * 1e6
         self._wavelength_m = models[1 - receiver].hardware.laser.wavelength_nm * 1e-9
         self._share = models[receiver].hardware.optics.split.communication
         self._sky = world.sky[receiver]
@@ -66,9 +69,10 @@ class _Way:
         self.decoder = LinkDecoder(profile, "llrs" if self._soft else "octets", carried_hz)
         self._octets_a_frame = carried_hz * FRAME_S / 8.0
         if self._octets_a_frame < self._encoder.line_octets_per_frame / 50.0:
+            limited = self.carried_mbps < asked_mbps
+            key = f"rate of encoder {encoder.name} in Mb/s" if limited else "data.carried_rate_mbps"
             raise ConfigError(
-                f"data.carried_rate_mbps: expected at least a transfer frame in half a second, found "
-                f"{data.carried_rate_mbps:g}; raise it"
+                f"{key}: expected at least a transfer frame in half a second, found {self.carried_mbps:g}; raise it"
             )
         self._credit = 0.0
         self._under_way: deque[tuple[float, NDArray[np.uint8]]] = deque()
@@ -112,19 +116,24 @@ class DataLink:
     """Sends a file from the first terminal of a scenario to the second while both are in COMM."""
 
     def __init__(
-        self, scenario: Scenario, world: World, payload: bytes, seed: int, encoder: EncoderKind = PYTHON
+        self,
+        scenario: Scenario,
+        world: World,
+        payload: bytes,
+        seed: int,
+        encoders: Sequence[EncoderKind] = (PYTHON, PYTHON),
     ) -> None:
-        """Raise ConfigError for a profile or a rate that cannot be used, or an empty file. `encoder`: of both ways."""
+        """`encoders`: one a terminal. Raise ConfigError for profile or rate that cannot be used, or an empty file."""
         there, back = np.random.SeedSequence([seed, 0xDA7A]).spawn(2)
-        self._there = _Way(scenario, world, _RECEIVER, np.random.default_rng(there), encoder)
-        self._back = _Way(scenario, world, _SENDER, np.random.default_rng(back), encoder)
-        self._scale = scenario.data.line_rate_mbps / scenario.data.carried_rate_mbps
+        self._there = _Way(scenario, world, _RECEIVER, np.random.default_rng(there), encoders[_SENDER])
+        self._back = _Way(scenario, world, _SENDER, np.random.default_rng(back), encoders[_RECEIVER])
+        self._scale = scenario.data.line_rate_mbps / self._there.carried_mbps
         depth_s = 2.0 * profiles.load(scenario.data.profile).coding.interleaver_ms * 1e-3
         slowest_s = 2.0 * float(world.frames["light_time_s"].max())
         self._sender = FileSender(payload, slowest_s + depth_s + _REACTION_S)
         self._receiver = FileReceiver()
         self._payload = payload
-        self._encoder = encoder.name
+        self._encoder = ", ".join(dict.fromkeys(kind.name for kind in encoders))
         self._report_count = 0
         self._latency_s = 0.0
         self._arrived = 0
@@ -180,7 +189,7 @@ class DataLink:
         return self._receiver.complete and self._receiver.data == self._payload
 
     def summary(self) -> dict[str, Any]:
-        """Figures of the transfer. Rates are those that were carried; the line itself is `rate_scale` times as fast."""
+        """Figures of the transfer. Rates are those of the file's way; the line itself is `rate_scale` times as fast."""
         counts = self._there.decoder.statistics
         took_s = None if self._complete_s is None or self._first_s is None else self._complete_s - self._first_s
         return {

@@ -1,8 +1,8 @@
-"""Which encoder makes the bits of a link: the Python reference, or the RTL compiled by Verilator."""
+"""Which encoder makes the bits of a link: the Python reference, the RTL compiled by Verilator, or a board."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from flightsw.ccsds.link import LinkEncoder
 from flightsw.ccsds.profile import LinkProfile
 from flightsw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hil.drivers.attachment import Attachment
 
 Octets = NDArray[np.uint8]
 
@@ -33,10 +36,15 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EncoderKind:
-    """A kind of encoder, by name, and what makes one for a profile and the line rate in Hz."""
+    """A kind of encoder.
+
+    name: for people; make: makes one for a profile and the line rate in Hz; rate_mbps: what it can keep up with on the
+    optical line, or None where nothing limits it.
+    """
 
     name: str
     make: Callable[[LinkProfile, float | None], Encoder]
+    rate_mbps: float | None = None
 
 
 PYTHON = EncoderKind("python", LinkEncoder)
@@ -56,3 +64,12 @@ def encoder_kind(name: str, announce: Callable[[str], None] | None = None) -> En
 
         return EncoderKind("rtl", lambda profile, line_rate_hz: VerilatedEncoder(profile, line_rate_hz, announce))
     raise ConfigError(f"encoder: expected one of {', '.join(NAMES)}, found {name}")
+
+
+def board_encoder_kind(attachment: "Attachment", rate_mbps: float | None) -> EncoderKind:
+    """The board behind an attachment, whose line can carry `rate_mbps`."""
+    from hil.drivers.encoder import BoardEncoder
+
+    return EncoderKind(
+        "board", lambda profile, line_rate_hz: BoardEncoder(profile, line_rate_hz, attachment), rate_mbps
+    )

@@ -116,7 +116,9 @@ class Lockstep:
             self.terminals.append(Terminal(name, models[i].flight, equipment.devices, world.profiles[i], *plan, hot))
             self._equipment.append(equipment)
         self._attached = attached
-        self._mixed = None if attached is None else self._mix(pacer)
+        self._pacer = pacer
+        self._late = 0
+        self._mixed = None if attached is None and pacer is None else self._mix(pacer)
         self._timeline = Timeline(scenario.timeline, world.names, world.blocked)
         self._faults: set[tuple[int, str]] = set()
         self._locked = False
@@ -193,6 +195,8 @@ class Lockstep:
                     recorder.second(now, self._samples, self._truth)
                     if data is not None:
                         recorder.data(now, np.array(data.strip[-FRAME_RATE_HZ:], STRIP))
+                if self._pacer is not None:
+                    self._report_lateness(self._pacer, now)
                 if progress is not None:
                     progress(now, time.perf_counter() - begin)
             if until is not None and until(outcome):
@@ -261,6 +265,14 @@ class Lockstep:
         for name, severity, event, text in attached.take_events():
             terminal = self.terminals[self.world.names.index(name)]
             terminal.events.append(Event(now, severity, event, text))
+
+    def _report_lateness(self, pacer: Pacer, now: float) -> None:
+        """Say, once a second, how many periods began late."""
+        late = pacer.lateness.late + pacer.skipped
+        if late > self._late:
+            text = f"{late - self._late} periods of the last second began late or were skipped"
+            self.outcome.events.append((WORLD, Event(now, Severity.LOW, "LATE", text)))
+            self._late = late
 
     def _observe(self, now: float, recorder: Recorder | None) -> None:
         """Note what happened: modes, events, whether both are locked, and on what."""

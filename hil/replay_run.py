@@ -19,7 +19,6 @@ from hil.bench import Bench
 from hil.compilation import compile_kernels
 from hil.data_link import DataLink
 from hil.lockstep import Lockstep
-from hil.realtime import RealTimeModel
 from hil.recorder import BENCH, PAYLOAD, SCENARIO, is_complete, read
 from hil.replay import Difference
 from hil.run import encoders_of
@@ -81,7 +80,7 @@ def replay(path: Path, progress: Callable[[float, float], None] | None = None) -
             "description": "",
             "terminals": terminals,
             "encoder_rate_mbps": about["encoder_rate_mbps"],
-            "real_time": RealTimeModel() if about["real_time"] else None,
+            "timeout_ms": about["timeout_ms"],
         }
     )
     compile_kernels()

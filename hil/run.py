@@ -12,7 +12,7 @@ from flightsw.errors import ConfigError
 from flightsw.hal import FRAME_RATE_HZ
 from flightsw.pat.modes import Mode
 from hil.attached import AttachedDevices
-from hil.bench import ALL_SIMULATED, Bench, check
+from hil.bench import ALL_SIMULATED, Bench, Rtl, Simulated, check
 from hil.compilation import compile_kernels
 from hil.data_link import DataLink
 from hil.encoders import PYTHON, EncoderKind
@@ -94,7 +94,7 @@ def run(
             about = {
                 "devices": attached.bindings(),
                 "encoder_rate_mbps": bench.encoder_rate_mbps,
-                "real_time": bench.real_time is not None,
+                "timeout_ms": bench.timeout_ms,
             }
             recorder.bench(about, payload or b"")
         data = None if payload is None else DataLink(scenario, world, payload, seed, encoder)
@@ -189,6 +189,26 @@ def summarise(scenario: Scenario, seed: int, engine: Lockstep, outcome: Outcome,
             "compile_s": round(compile_s, 3),
         },
     }
+
+
+def encoders_of(
+    bench: Bench,
+    scenario: Scenario,
+    attached: AttachedDevices,
+    encoder: EncoderKind = PYTHON,
+    announce: Callable[[str], None] | None = None,
+) -> list[EncoderKind]:
+    """The encoder of each terminal: the bench's, or `encoder` where it has none."""
+    kinds = []
+    for name in scenario.terminals:
+        match bench.terminal(name).encoder:
+            case Simulated():
+                kinds.append(encoder)
+            case Rtl():
+                kinds.append(encoder_kind("rtl", announce))
+            case _:
+                kinds.append(board_encoder_kind(attached.of(name)[Kind.ENCODER], bench.encoder_rate_mbps))
+    return kinds
 
 
 def _ignore(_: str) -> None:

@@ -5,6 +5,7 @@
 
 import sys
 import types
+from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MultipleOf
@@ -90,6 +91,8 @@ def _words(annotation: Any) -> str:
         return f"list of {_words(arguments[0])}"
     if origin is tuple:
         return "[" + ", ".join(_words(argument) for argument in arguments) + "]"
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return " or ".join(f"`{getattr(member, 'label', member.value)}`" for member in annotation)
     if isinstance(annotation, type):
         names = {"float": "number", "int": "integer", "bool": "true or false", "str": "text", "Path": "file name"}
         return "table" if issubclass(annotation, BaseModel) else names.get(annotation.__name__, annotation.__name__)

@@ -106,7 +106,7 @@ def _print_summary(summary: dict) -> None:  # type: ignore[type-arg]
         p50, p99 = (summary["latency"][name][key] for key in ("p50_us", "p99_us"))
         state = "" if row["in_service"] else ", not in service"
         print(
-            f"{name:22} {row['binding']}: {row['requests']} requests, {row['unanswered']} unanswered, lost "
+            f"{name:22} {row['binding']}: {row['requests']} requests, {row['missed']} not answered, lost "
             f"{row['times_lost']} times, p50 {p50:.0f} us, p99 {p99:.0f} us{state}"
         )
     if "real_time" in summary:

@@ -31,7 +31,7 @@ def devices(run: RunData) -> str:
     if not rows:
         return "<p>Every device was simulated.</p>"
     head = ("", "bound to", "asked", "not answered", "refused", "lost", "bad frames")
-    keys = ("requests", "unanswered", "refused", "times_lost", "bad_frames")
+    keys = ("requests", "missed", "refused", "times_lost", "bad_frames")
     return table(head, [(n, row["binding"], *(style.number(row[k], 0) for k in keys)) for n, row in rows.items()])
 
 

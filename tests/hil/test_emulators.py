@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flightsw.errors import ConfigError, ProtocolError
+from flightsw.errors import ConfigError, DeviceTimeout, ProtocolError
 from flightsw.hal import SAMPLE
 from flightsw.pat import fine_loop
 from flightsw.pat.gains import Gains
@@ -22,6 +22,7 @@ from hil.framing import build, frame, packet_reader
 from hil.kernel import GEOMETRY, TALLY, TRUTH, run_frame
 from hil.link import DeviceLink
 from hil.protocol import (
+    OVERRUN,
     WHOLE,
     Accepted,
     Capability,
@@ -288,6 +289,28 @@ def test_samples_come_before_the_reply_and_in_one_write_on_a_stream(framing):
     assert isinstance(decode(samples), Samples)
     assert (decode(reply), reply.sequence_count) == (Stimulated(), 9)
     assert len(writes) == (1 if framing is Framing.STREAM else 2)
+
+
+def test_samples_that_the_line_did_not_take_are_said_to_be_missing():
+    host, end = pair()
+    device = emulated(Kind.QUAD_CELL, SCENARIO, ALPHA, 1).device(end)
+    host.wait = lambda timeout_s: device.step()
+    link = DeviceLink(Kind.QUAD_CELL, lambda: host, timeout_s=0.01)
+    link.open()
+    write = end.write
+
+    def refuse(octets):
+        end.write = write
+        raise DeviceTimeout("full")
+
+    end.write = refuse
+    stimulus = bodies.encode_quad_stimulus(np.zeros((1, 4)))
+    with pytest.raises(DeviceTimeout):
+        link.stimulate(stimulus)
+    for flags in (WHOLE | OVERRUN, WHOLE):
+        link.stimulate(stimulus)
+        assert link.samples.popleft().samples.flags == flags
+    assert device.unsent == 1
 
 
 @pytest.mark.parametrize("kind", SIMULATED)
