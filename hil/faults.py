@@ -65,7 +65,6 @@ _BOUNDED = (Fault.DISCONNECT, Fault.STUCK, Fault.SATURATE)
 _ROWS = {kind: body.subcon.sizeof() for kind, body in SAMPLES.items() if isinstance(body, GreedyRange)}
 _SENSORS = (*_ROWS, Kind.CAMERA)
 _TEXT = re.compile(r"([^:@=]+)\.(\w+):(\w+)(?:=([^@]*))?(?:@([^+]*)(?:\+(.*))?)?", re.DOTALL)
-_FRAMES = re.compile(rb"\0+|[^\0]+\0")
 _TIMES = 1 << 64
 #: A transfer of whole bulk packets that is shorter than its header says goes on in the next.
 _BULK_PACKET = 64
@@ -304,12 +303,9 @@ class _Way:
             self._passing = not end
             self._emit(octets[: end or None])
             octets = octets[end:] if end else b""
-        joined, self._begun = self._begun + octets, b""
-        end = 0
-        for found in _FRAMES.finditer(joined):
-            end = found.end()
-            yield found[0]
-        self._begun = joined[end:]
+        *ended, self._begun = (self._begun + octets).split(DELIMITER)
+        for octets in ended:
+            yield octets + DELIMITER
         if len(self._begun) > LARGEST_FRAME:
             self._emit(self._begun)
             self._begun = b""

@@ -231,32 +231,35 @@ def _act_turn(
     w: NDArray[np.void],
     g: NDArray[np.void],
     seen: NDArray[np.float64],
+    done: NDArray[np.float64],
     presence_w: float,
     own: NDArray[np.float64],
     samples: NDArray[np.void],
     truth: NDArray[np.void],
     c: NDArray[np.void],
 ) -> None:
-    """`_act` for samples `start` to `end` of a frame, whose readings and commands are in `samples` already."""
+    """`_act` for samples `start` to `end` of a frame, by what was seen and done in them.
+
+    done: (samples, 5), the fields of `hal.SAMPLE`.
+    """
     for k in range(start, end):
-        x = w[0].mirror.angle[0]
-        y = w[0].mirror.angle[1]
-        s = samples[k]
+        line_x = seen[k, 0] - w[0].mirror.angle[0]
+        line_y = seen[k, 1] - w[0].mirror.angle[1]
         _act(
             first + k,
             w[0],
             g[0],
-            seen[k, 0] - x,
-            seen[k, 1] - y,
+            line_x,
+            line_y,
             seen[k, 2],
-            s.error_x,
-            s.error_y,
-            s.power_w,
-            s.mirror_x,
-            s.mirror_y,
+            done[k, 0],
+            done[k, 1],
+            done[k, 4],
+            done[k, 2],
+            done[k, 3],
             presence_w,
             own,
-            s,
+            samples[k],
             truth[k],
             c[0],
         )
@@ -329,7 +332,7 @@ def _count(c: Record, x: float, y: float, power: float, gain: float, lit: bool, 
         c.fading = 0
 
 
-def _fingerprint(modules: tuple[ModuleType, ...]) -> int:
+def fingerprint_of(modules: tuple[ModuleType, ...]) -> int:
     """A number that changes with the source of any of the modules."""
     digest = hashlib.sha256()
     for module in modules:
@@ -368,4 +371,6 @@ def _cached(fingerprint: int) -> tuple[Callable[..., None], ...]:
 
 
 #: `_frame`, `_turn`, `_see_turn` and `_act_turn`, compiled once an installation.
-run_frame, run_turn, see, act = _cached(_fingerprint((fine_loop, camera, gimbal, mirror, optics, platform, quad_cell)))
+run_frame, run_turn, see, act = _cached(
+    fingerprint_of((fine_loop, camera, gimbal, mirror, optics, platform, quad_cell))
+)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flightsw.hal import SAMPLE
 from flightsw.pat import fine_loop
 from hil.drivers.fine_loop import FineLoopDriver
 from hil.drivers.pointing import MirrorDriver, QuadCellDriver
@@ -52,6 +53,7 @@ class _Turns:
         self._step_s = step_s
         self._block = block
         self._seen = np.zeros((block, 3))
+        self._done = np.zeros((block, len(SAMPLE.names or ())))
         self._first = self._slot = 0
         self._geometry = station.geometry[:1]
 
@@ -68,7 +70,6 @@ class _Turns:
 
     def _act(self, start: int, end: int, presence_w: float) -> None:
         s, slot = self._station, self._slot
-        samples, truth = s.samples[slot], s.truth[slot]
         act(
             start,
             end,
@@ -76,10 +77,11 @@ class _Turns:
             s.hardware,
             self._geometry,
             self._seen,
+            self._done,
             presence_w,
             s.own,
-            samples,
-            truth,
+            s.samples[slot],
+            s.truth[slot],
             s.tally,
         )
 
@@ -127,7 +129,10 @@ class BoardLoop(_Turns):
         rows[:, :2] = self._seen[start:end, :2]
         rows[:, 2] = self._seen[start:end, 2] * self._share
         rows[:, 3] = background_w(self._cell)
-        self._board.run(rows, self._station.samples[self._slot][start:end])
+        samples = self._station.samples[self._slot][start:end]
+        self._board.run(rows, samples)
+        for column, name in enumerate(SAMPLE.names or ()):
+            self._done[start:end, column] = samples[name]
         self._act(start, end, self._board.presence_w)
 
 
@@ -165,7 +170,7 @@ class HostLoop(_Turns):
             error_x, error_y = x * slope, y * slope
         follow_x, follow_y = self._station.set_points[k].tolist()
         command = fine_loop.step(p, self._state, x, y, light, follow_x, follow_y)
-        self._station.samples[self._slot][k] = (error_x, error_y, *command, light)
+        self._done[k] = (error_x, error_y, *command, light)
         self._act(k, k + 1, float(p["presence_w"]))
         if self._steering is not None:
             self._angle[:] = self._steering.steer(*command)

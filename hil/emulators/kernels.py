@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from flightsw.pat import fine_loop
-from hil.kernel import _fingerprint
+from hil.kernel import fingerprint_of
 from sim import gimbal, mirror, quad_cell
 
 Kernel = Callable[..., Any]
@@ -83,4 +83,6 @@ def _cached(fingerprint: int) -> tuple[Kernel, Kernel, Kernel, Kernel]:
 
 
 #: Each takes arrays of one record, of `sim` or `flightsw.pat.fine_loop`, and arrays with a row for each sample.
-move_mirror, move_gimbal, read_quad_cell, run_fine_loop = _cached(_fingerprint((fine_loop, gimbal, mirror, quad_cell)))
+move_mirror, move_gimbal, read_quad_cell, run_fine_loop = _cached(
+    fingerprint_of((fine_loop, gimbal, mirror, quad_cell))
+)

@@ -1,7 +1,5 @@
 """Faults of a line: as text, seen through a link, and on streams of any kind."""
 
-import binascii
-
 import numpy as np
 import pytest
 from cobs import cobs
@@ -12,6 +10,7 @@ from pydantic import ValidationError
 from flightsw.ccsds import space_packet
 from flightsw.ccsds.space_packet import Packet
 from flightsw.errors import BeamlockError, ConfigError, DeviceDisconnected, DeviceError, DeviceNotFound, DeviceTimeout
+from hil import framing as framing_module
 from hil.bodies import (
     decode_mirror_set_points,
     decode_quad_samples,
@@ -198,7 +197,7 @@ def test_text_and_model_are_one(terminal, kind, keys, at_s, duration_s):
         ("alpha.quadcell:drop", "device: expected one of steering_mirror, quad_cell, .*, found 'quadcell'"),
         ("alpha.quad_cell:explode", "fault: Input should be 'drop', 'corrupt', .*, found 'explode'"),
         ("alpha.quad_cell:drop=2", "share: .* less than or equal to 1, found '2'"),
-        ("alpha.quad_cell:drop=", "share: .* valid number, found ''"),
+        ("alpha.quad_cell:drop=", "share: .* valid number, .*found ''"),
         ("alpha.quad_cell:drop=nan", "share: .*, found 'nan'"),
         ("alpha.quad_cell:drop=0.1,2", "expected share after =, found '0.1,2'"),
         ("alpha.quad_cell:drop@x", "at_s: .* valid number, .*found 'x'"),
@@ -283,11 +282,15 @@ def test_a_packet_that_is_damaged_is_a_bad_frame(framing, fault):
     with pytest.raises(DeviceTimeout):
         rig.link.send(b"x")
     assert rig.handler.data_taken == []
-    rig.now_s = 3.0
-    assert rig.link.send(b"z") == 1000
     assert len(rig.link.samples) == 0
+    rig.now_s = 3.0
+    # lost with what lost its delimiter before it
+    rig.device.send_samples(b"lost")
+    rig.link.poll()
+    assert rig.link.send(b"z") == 1000
     assert rig.link.counts.bad_frames >= 10
-    assert rig.device.bad_frames == 1
+    # a wrong bit may be a delimiter
+    assert rig.device.bad_frames >= 1
     done = "corrupted" if fault == "corrupt" else "truncated"
     assert rig.told == [
         *(f"quad_cell: {done} packet {n} from device" for n in range(20)),
@@ -303,9 +306,8 @@ def test_a_packet_that_is_delayed_comes_when_it_is_due(framing):
     rig.device.send_samples(b"y")
     assert rig.link.poll() == 0
     # a read that waits longer wakes when it comes
-    assert rig.link.poll(1.0) == 0
+    assert rig.link.poll(1.0) == 1
     assert rig.now_s == pytest.approx(2.03)
-    assert rig.link.poll() == 1
     assert rig.link.samples[0].time_us == 2_000_000
     rig.now_s = 2.5
     # 30 ms there, 30 ms back
@@ -349,7 +351,7 @@ def test_a_packet_that_is_reordered_comes_after_the_next(framing):
     for octets in (b"1", b"2", b"3", b"4", b"5"):
         rig.device.send_samples(octets)
     rig.link._take_samples = lambda packet: came.append(packet.data[-1:])
-    for _ in range(5):
+    for _ in range(9):
         rig.link.poll()
     # the fifth waits for the next, which comes when the fault is over
     assert came == [b"2", b"1", b"4", b"3"]
@@ -478,8 +480,7 @@ def test_a_clock_that_drifts_back_past_zero_stays_on_the_wire():
 
 FRAMES = st.lists(st.integers(0, 200).flatmap(lambda n: st.binary(max_size=40).map(lambda data: framed(n, data))))
 ANY_STREAM = st.lists(st.one_of(st.binary(max_size=30), st.just(b"\0"), FRAMES.map(b"".join)), max_size=8).map(b"".join)
-ALL_FAULTS = ("drop", "corrupt", "duplicate", "reorder", "truncate", "delay=0.3,1", "drift=10", "stuck@0+50")
-EVERYTHING = (*(f"{fault}=0.3" for fault in BY_CHANCE), "delay=0.3,1", "drift=10", "stuck@0+50", "disconnect@60+1")
+EVERYTHING = (*(f"{fault}=0.3" for fault in BY_CHANCE), "delay=0.3,1", "drift=10", "stuck@0+50")
 
 
 def cut(octets: bytes, lengths: list[int]) -> list[bytes]:
@@ -559,7 +560,7 @@ def test_pieces_that_would_make_a_packet_are_kept_apart():
     for seed in range(400):
         bare = Bare("truncate=1@0+2", seed=seed)
         came = bare.read(whole)
-        if came[-1:] == b"\0":
+        if not came or came[-1:] == b"\0":
             continue
         kept += 1
         bare.now_s = 3.0
@@ -571,21 +572,41 @@ def test_pieces_that_would_make_a_packet_are_kept_apart():
     assert kept > 100
 
 
+def observed(way, name: str) -> list[bytes]:
+    """What a method of a way gives from now on."""
+    results: list[bytes] = []
+    method = getattr(way, name)
+
+    def observe(unit: bytes) -> bytes:
+        results.append(method(unit))
+        return results[-1]
+
+    setattr(way, name, observe)
+    return results
+
+
 def test_damage_that_the_crc_misses_is_drawn_again(monkeypatch):
-    # a reader that checks next to nothing takes most of what is damaged
-    monkeypatch.setattr(binascii, "crc_hqx", lambda octets, value: 0 if value == 0xFFFF else 1)
-    sent = framed(1, b"\xc0" + bytes(range(1, 200)))
-    for seed in range(200):
-        bare = Bare("corrupt=1", seed=seed)
-        came = bare.read(sent)
-        assert came != sent
-        assert StreamReader().push(came + b"\0") == []
+    # a checksum that misses most: some right packets are damaged into others that it takes
+    monkeypatch.setattr(framing_module.binascii, "crc_hqx", lambda octets, preset: int(octets[-3]))
+    octets = packet_octets(1, b"\xc0" + bytes(range(1, 100)) + b"\0")
+    taken = 0
+    for seed in range(300):
+        for framing in Framing:
+            sent = octets if framing is Framing.TRANSFER else cobs.encode(octets) + b"\0"
+            bare = Bare("corrupt=1", framing=framing, seed=seed)
+            draws = observed(bare.transport._from_device, "_flipped")
+            came = bare.read(sent)
+            assert came == draws[-1] != sent
+            taken += len(draws) - 1
+            for end in (b"", b"\0") if framing is Framing.STREAM else (b"",):
+                assert packet_reader(framing).push(came + end) == []
+    assert taken > 100
 
 
 @given(st.lists(st.sampled_from([0.0, 1e-3, 0.5]), max_size=20), st.integers(0, 2**32), st.sampled_from(Framing))
 def test_the_same_calls_have_the_same_faults(steps, seed, framing):
     def session():
-        bare = Bare(*EVERYTHING[:-1], framing=framing, seed=seed)
+        bare = Bare(*EVERYTHING, framing=framing, seed=seed)
         results = []
         for number, step in enumerate(steps):
             bare.now_s += step
@@ -605,14 +626,14 @@ def test_another_seed_has_other_faults():
     assert told[0].told != told[1].told
 
 
-@given(st.floats(0.05, 0.95), st.integers(0, 2**32))
-def test_a_share_is_a_share(share, seed):
-    bare = Bare(f"drop={share!r}", seed=seed)
-    came = bare.read(*(framed(n) for n in range(400)))
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_share_is_a_share(share):
+    bare = Bare(f"drop={share}")
+    came = bare.read(stream_of(*range(2000)))
     dropped = bare.line.counts[Fault.DROP]
-    assert came.count(b"\0") + dropped == 400
+    assert came.count(b"\0") + dropped == 2000
     # five standard deviations of a binomial
-    assert abs(dropped - 400 * share) <= 5 * np.sqrt(400 * share * (1 - share)) + 1
+    assert abs(dropped - 2000 * share) <= 5 * np.sqrt(2000 * share * (1 - share))
 
 
 ACTIONS = ("read", "write", "send", "poll", "samples", "heartbeat", "open")
@@ -648,14 +669,13 @@ def test_everything_at_once_raises_what_a_link_raises(actions, kind, framing, se
             assert name == "samples"
             assert not hasattr(rig, "device")
         except DeviceError:
-            if rig.link.is_open and name != "open":
-                continue
+            continue
         except BeamlockError as error:
             # garbage in the place of a reply to HELLO
             assert name == "open", error
     ends = sum(text.endswith(" ends") for text in rig.told)
     assert sum(rig.line.counts.values()) == len(rig.told) - ends
-    assert {octets for octets in rig.handler.data_taken} <= {encode_mirror_angles([[x, y]]) for x, y in LIMITED}
+    assert set(rig.handler.data_taken) <= {encode_mirror_angles([[x, y]]) for x, y in LIMITED}
     for _, samples in rig.link.samples:
         assert samples.octets == b"abcdefghijkl"
 
