@@ -64,6 +64,7 @@ def replay(path: Path, progress: Callable[[float, float], None] | None = None) -
             "run the scenario with --bench, and replay that"
         )
     about = json.loads(once[BENCH])
+    cut = not is_complete(path)
     try:
         scenario = Scenario.model_validate_json(once[SCENARIO])
     except ValidationError:
@@ -94,12 +95,13 @@ def replay(path: Path, progress: Callable[[float, float], None] | None = None) -
         data = None
         if payload:
             data = DataLink(scenario, world, payload, scenario.seed, encoders_of(bench, scenario, attached))
-        outcome = engine.run(progress=progress, until=lambda _: engine.clock.now_s > end_s - 1e-6, data=data)
+        until = (lambda _: engine.clock.now_s > end_s - 1e-6) if cut else None
+        outcome = engine.run(progress=progress, until=until, data=data)
         playbacks = {f"{terminal}.{kind.label}": playback for (terminal, kind), playback in attached.playbacks.items()}
         return Replay(
             differences={name: playback.differences for name, playback in playbacks.items()},
             counts={name: playback.difference_count for name, playback in playbacks.items()},
             commands={name: row["requests"] for name, row in attached.summary().items()},
             simulated_s=outcome.simulated_s,
-            cut=not is_complete(path),
+            cut=cut,
         )

@@ -15,9 +15,10 @@ from hil.attached import AttachedDevices
 from hil.bench import ALL_SIMULATED, Bench, Rtl, Simulated, check
 from hil.compilation import compile_kernels
 from hil.data_link import DataLink
-from hil.encoders import PYTHON, EncoderKind
+from hil.encoders import PYTHON, EncoderKind, board_encoder_kind, encoder_kind
 from hil.faults import FaultModel
 from hil.lockstep import Lockstep, Outcome
+from hil.protocol import Kind
 from hil.realtime import Pacer, real_time
 from hil.recorder import Recorder
 from hil.scenario import Scenario
@@ -97,7 +98,10 @@ def run(
                 "timeout_ms": bench.timeout_ms,
             }
             recorder.bench(about, payload or b"")
-        data = None if payload is None else DataLink(scenario, world, payload, seed, encoder)
+        data = None
+        if payload is not None:
+            encoders = encoders_of(bench, scenario, attached, encoder, announce)
+            data = DataLink(scenario, world, payload, seed, encoders)
         outcome = engine.run(recorder, progress, data=data)
         devices = None if attached is None else attached.summary()
     with (folder / EVENTS).open("w") as file:
@@ -194,20 +198,20 @@ def summarise(scenario: Scenario, seed: int, engine: Lockstep, outcome: Outcome,
 def encoders_of(
     bench: Bench,
     scenario: Scenario,
-    attached: AttachedDevices,
+    attached: AttachedDevices | None,
     encoder: EncoderKind = PYTHON,
     announce: Callable[[str], None] | None = None,
 ) -> list[EncoderKind]:
     """The encoder of each terminal: the bench's, or `encoder` where it has none."""
     kinds = []
     for name in scenario.terminals:
-        match bench.terminal(name).encoder:
-            case Simulated():
-                kinds.append(encoder)
-            case Rtl():
-                kinds.append(encoder_kind("rtl", announce))
-            case _:
-                kinds.append(board_encoder_kind(attached.of(name)[Kind.ENCODER], bench.encoder_rate_mbps))
+        binding = bench.terminal(name).encoder
+        if isinstance(binding, Rtl):
+            kinds.append(encoder_kind("rtl", announce))
+        elif attached is None or isinstance(binding, Simulated):
+            kinds.append(encoder)
+        else:
+            kinds.append(board_encoder_kind(attached.of(name)[Kind.ENCODER], bench.encoder_rate_mbps))
     return kinds
 
 

@@ -98,15 +98,9 @@ class BoardEncoder:
     def _pass(self, frames: Octets, octets: int) -> Octets:
         """What the board makes of frames, uint8 (n, octets)."""
         batch = _Batch(frames, self._beginnings(frames), octets)
-        # after each opening the board is another one, or forgot
-        if self._told is not self._link.identity:
-            self._attachment.ask(self._tell)
-        while batch.unfinished and self._told is self._link.identity and self._attachment.in_service:
+        while batch.unfinished and self._attachment.in_service:
             self._attachment.ask(lambda: self._turn(batch))
-        if batch.missing:
-            self.lost += batch.missing
-            # somebody may have pressed its reset
-            self._told = None
+        self.lost += batch.missing
         return batch.coded
 
     def _beginnings(self, frames: Octets) -> Octets:
@@ -119,9 +113,12 @@ class BoardEncoder:
 
         Raises MessageError if something is refused, DeviceTimeout if there is none: what is inside then failed.
         """
-        largest = max(1, self._room // self.profile.frame.length_octets)
+        frames = batch.to_send(max(1, self._room // self.profile.frame.length_octets))
         try:
-            for frame in batch.to_send(largest):
+            # since it was opened it may be another one
+            if self._told is not self._link.identity:
+                self._tell()
+            for frame in frames:
                 for flags, part in split(frame, _PART_OCTETS):
                     self._link.post(Data(flags, part))
             # of so few parts is a codeblock made, if they have an octet each
@@ -131,6 +128,8 @@ class BoardEncoder:
                     return
         except (DeviceTimeout, MessageError):
             batch.fail()
+            # somebody may have pressed its reset
+            self._told = None
             raise
         batch.fail()
 

@@ -7,10 +7,13 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from flightsw.ccsds.link import LinkEncoder
 from flightsw.ccsds.space_packet import Packet
+from flightsw.errors import ConfigError
 from flightsw.services.file_transfer import SEGMENT_OCTETS, FileReceiver, FileSender, parse_report
 from hil.cli import main
 from hil.data_link import DataLink
+from hil.encoders import PYTHON, EncoderKind
 from hil.lockstep import Lockstep
 from hil.world import build
 
@@ -79,6 +82,44 @@ def test_a_blockage_interrupts_the_transfer_and_what_was_lost_is_sent_again(carr
     fault = {"at_s": 5.0, "fault": "blockage", "duration_s": 1.0}
     summary = carry({"/timeline": [fault], "/data.carried_rate_mbps": 10.0}, 10, payload[:2_000_000])
     assert summary["segments_resent"] > 100 and summary["sha256_match"] is True
+
+
+@pytest.mark.parametrize("slow_way", [0, 1])
+def test_each_way_is_as_fast_as_its_encoder(scenario, tmp_path, payload, slow_way):
+    data, s = payload[:400_000], scenario("leo_crosslink", {"/data.carried_rate_mbps": 20.0})
+    octets = [0, 0]
+
+    def counting(way):
+        class Counting(LinkEncoder):
+            def encode(self, frames):
+                line = super().encode(frames)
+                octets[way] += line.size
+                return line
+
+        return EncoderKind("slow" if way == slow_way else "fast", Counting, 5.0 if way == slow_way else 50.0)
+
+    world = build(s, 1, 6, tmp_path)
+    engine, link = Lockstep(s, world), DataLink(s, world, data, 1, [counting(0), counting(1)])
+    engine.run(data=link)
+    summary = link.summary()
+    assert summary["sha256_match"] is True
+    assert summary["encoder"] == ("slow, fast" if slow_way == 0 else "fast, slow")
+    assert summary["rate_scale"] == 2500.0 / (5.0 if slow_way == 0 else 20.0)
+    there, back = octets
+    # both lines are full for about as long
+    assert there / back == pytest.approx(0.25 if slow_way == 0 else 4.0, rel=0.1)
+    share = 1000 / 1032 * 1105 / 1279
+    assert summary["goodput_mbps"] == pytest.approx((5.0 if slow_way == 0 else 20.0) * share, rel=0.1)
+
+
+def test_a_rate_that_takes_a_frame_too_long_is_refused_with_what_limits_it(scenario, tmp_path):
+    s = scenario("leo_crosslink")
+    world = build(s, 1, 6, tmp_path)
+    with pytest.raises(ConfigError, match=r"^rate of encoder board in Mb/s: .* half a second, found 0.02; raise it"):
+        DataLink(s, world, b"file", 1, [PYTHON, EncoderKind("board", LinkEncoder, 0.02)])
+    slow = scenario("leo_crosslink", {"/data.carried_rate_mbps": 0.02})
+    with pytest.raises(ConfigError, match=r"^data.carried_rate_mbps: .* half a second, found 0.02; raise it"):
+        DataLink(slow, world, b"file", 1, [PYTHON, EncoderKind("board", LinkEncoder, 2.0)])
 
 
 def test_bit_slips_cost_frames_and_not_the_file(carry):

@@ -52,9 +52,8 @@ def test_both_encoders_send_the_same_bits_into_the_channel(scenario, tmp_path, i
         taps: list = []
         kind = encoder_kind(name)
         world = build(s, 1, 6, tmp_path)
-        link = DataLink(
-            s, world, PAYLOAD, 1, EncoderKind(name, lambda *a, kind=kind, taps=taps: Tapped(kind.make(*a), taps))
-        )
+        tapped = EncoderKind(name, lambda *a, kind=kind, taps=taps: Tapped(kind.make(*a), taps))
+        link = DataLink(s, world, PAYLOAD, 1, [tapped, tapped])
         Lockstep(s, world).run(data=link)
         assert link.arrived
         # there and back, and not the same
