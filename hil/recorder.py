@@ -10,13 +10,15 @@
 | `payload` | the file that is sent, once, where any device is attached |
 | `scenario` | the scenario with the seed as JSON, once |
 
-Chunks are closed at 128 KiB, a fifth of a second of a run, and the file is flushed every simulated second, so a killed
-process loses less than that second. Nothing of the wall clock goes into the file: the same run gives the same octets.
+A chunk is a simulated second, and goes to the system when the second is over: what a killed process leaves behind ends
+with a whole second, of telemetry, truth and the traffic of every device alike. Nothing of the wall clock goes into the
+file, but for time tags in traffic: the same run gives the same octets.
 """
 
 import json
 import os
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +42,6 @@ from hil.traffic import Operation, decode
 
 HOUSEKEEPING_HZ = 10
 SCENARIO, BENCH, PAYLOAD = "scenario", "bench", "payload"
-_CHUNK_OCTETS = 128 * 1024
 _LIBRARY = "beamlock"
 _BIG_ENDIAN_SAMPLE = SAMPLE.newbyteorder(">")
 _MAGIC = b"\x89MCAP0\r\n"
@@ -54,7 +55,7 @@ class Recorder:
 
     def __init__(self, path: Path, terminals: Sequence[str], scenario_json: bytes, sample_rate_hz: int) -> None:
         self._file = path.open("wb")
-        self._writer = Writer(self._file, chunk_size=_CHUNK_OCTETS, compression=CompressionType.NONE)
+        self._writer = Writer(self._file, chunk_size=sys.maxsize, compression=CompressionType.NONE)
         self._writer.start(profile="", library=_LIBRARY)
         packet = self._writer.register_schema("ccsds_space_packet", "", b"")
         truth = self._writer.register_schema("beamlock_truth", "", str(TRUTH.descr).encode())
@@ -108,7 +109,7 @@ class Recorder:
             for time_us, row in zip(starts_us.tolist(), raw, strict=True):
                 self._writer.add_message(self._truth[i], time_us * 1000, row.tobytes(), time_us * 1000)
         self._times_us.clear()
-        self._file.flush()
+        self._writer.flush()
 
     def bench(self, about: Mapping[str, Any], payload: bytes) -> None:
         """Write what a replay has to know of the bench, and what is sent through its encoders."""

@@ -82,8 +82,9 @@ def run(
     as_json = json.dumps({**scenario.model_dump(mode="json"), "seed": seed, "duration_s": duration_s}).encode()
     with ExitStack() as stack:
         attached = pacer = None
-        if any(bench.terminal(name).bound for name in world.names):
-            attached = stack.enter_context(AttachedDevices(bench, scenario, seed, (*scenario.faults, *faults)))
+        faults = (*scenario.faults, *faults)
+        if faults or any(bench.terminal(name).bound for name in world.names):
+            attached = stack.enter_context(AttachedDevices(bench, scenario, seed, faults))
         if bench.real_time is not None:
             for note in stack.enter_context(real_time(bench.real_time)):
                 (announce or _ignore)(note)

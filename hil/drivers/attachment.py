@@ -73,6 +73,14 @@ class Attachment:
             return answer
         return None
 
+    def decode(self, decoder: Callable[[bytes], T], octets: bytes) -> T | None:
+        """What a device's octets mean; None if they make no sense, which counts as a refusal."""
+        try:
+            return decoder(octets)
+        except ProtocolError as error:
+            self._refuse(error)
+            return None
+
     def look_after(self, now_s: float) -> bool:
         """Once a frame: ask for a lost device, twice a second. True when it has just come back."""
         if self.in_service or now_s < self._next_try_s:

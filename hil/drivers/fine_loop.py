@@ -3,8 +3,6 @@
 Once a frame the host sends gains and set-points, and takes the samples that the board took meanwhile.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -116,12 +114,8 @@ class FineLoopDriver:
         for received in self.attachment.link.samples:
             sequence, flags, octets = received.samples
             whole = self._joiner.push(flags, octets, sequence)
-            block = None if whole is None else self.attachment.ask(_decoder(whole))
+            block = None if whole is None else self.attachment.decode(decode_block, whole)
             if block is not None:
                 blocks.append(block)
         self.attachment.link.samples.clear()
         return np.concatenate(blocks) if blocks else np.empty(0, SAMPLE)
-
-
-def _decoder(octets: bytes) -> Callable[[], NDArray[np.void]]:
-    return lambda: decode_block(octets)

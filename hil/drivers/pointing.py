@@ -34,7 +34,7 @@ class QuadCellDriver:
             self._age += 1
         if samples:
             octets = samples.pop().samples.octets
-            read = self.attachment.ask(lambda: decode_quad_samples(octets))
+            read = self.attachment.decode(decode_quad_samples, octets)
             if read is not None and len(read):
                 self._newest = tuple(read[-1].tolist())
                 self._age = 0
@@ -69,7 +69,7 @@ class MirrorDriver:
             self.attachment.ask(self._link.poll)
         if samples:
             octets = samples.pop().samples.octets
-            angles = self.attachment.ask(lambda: decode_mirror_samples(octets))
+            angles = self.attachment.decode(decode_mirror_samples, octets)
             if angles is not None and len(angles):
                 x, y = angles[-1].tolist()
                 if math.isfinite(x) and math.isfinite(y):

@@ -1,7 +1,6 @@
 """The devices that a terminal commands once a frame: gimbal, camera, laser, point-ahead mirror."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +59,7 @@ class GimbalDriver:
         before = self._reading
         if link.samples:
             octets = link.samples.pop().samples.octets
-            readings = self.attachment.ask(lambda: decode_gimbal_samples(octets))
+            readings = self.attachment.decode(decode_gimbal_samples, octets)
             if readings and all(map(math.isfinite, readings[-1])):
                 self._reading = readings[-1]
         self._record["angle"] = before
@@ -137,7 +136,7 @@ class CameraDriver(SimulatedCamera):
         while samples:
             sequence, flags, octets = samples.popleft().samples
             whole = self._joiner.push(flags, octets, sequence)
-            image = None if whole is None else self.attachment.ask(_image_in(whole))
+            image = None if whole is None else self.attachment.decode(decode_image, whole)
             if image is not None and image.pixels.shape == (self._pixels, self._pixels):
                 newest = image
         return newest
@@ -184,7 +183,3 @@ class PointAheadDriver(SimulatedPointAhead):
         octets = encode_point_ahead(x_rad, y_rad)
         if self.attachment.ask(lambda: self.attachment.link.send(octets)) is not None:
             super().command(x_rad, y_rad)
-
-
-def _image_in(octets: bytes) -> Callable[[], Image]:
-    return lambda: decode_image(octets)

@@ -28,24 +28,21 @@ def latencies(run: RunData) -> dict[str, Latency]:
 def devices(run: RunData) -> str:
     """What became of each device that is not simulated; as HTML."""
     rows = {} if run.summary is None else run.summary.get("devices", {})
-    if not rows:
-        return "<p>Every device was simulated.</p>"
     head = ("", "bound to", "asked", "not answered", "refused", "lost", "bad frames")
     keys = ("requests", "missed", "refused", "times_lost", "bad_frames")
     return table(head, [(n, row["binding"], *(style.number(row[k], 0) for k in keys)) for n, row in rows.items()])
 
 
 def times(run: RunData) -> str:
-    """The table of what a run measured; as HTML, empty where nothing was."""
-    found = latencies(run)
-    return latency_table(found) if found else ""
+    """The table of what a run measured; as HTML."""
+    return latency_table(latencies(run))
 
 
 def histogram(latencies: Mapping[str, Latency]) -> Figure | str:
     """Share of the times in each tenth of a decade, a line for each name; tolerances as dashed lines."""
     drawn = {name: latency for name, latency in latencies.items() if latency.count}
     if not drawn:
-        return "Every device was simulated and no wall time kept: there are no latencies to show."
+        return "Nothing ran in real time: there are no latencies to show."
     figure = style.new_figure(3.2)
     axes = figure.add_axes((0.06, 0.17, 0.92, 0.75))
     first_ns = max(1, min(latency.percentile(0.0) for latency in drawn.values()))

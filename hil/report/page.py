@@ -28,6 +28,7 @@ class Picture:
     title: str
     caption: str
     draw: Callable[[RunData], Figure | str]
+    needs: str = ""  # the key of the summary without which the section is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Tables:
     key: str
     title: str
     draw: tuple[Callable[[RunData], str], ...]
+    needs: str = ""
 
 
 SECTIONS: tuple[Picture | Tables, ...] = (
@@ -105,9 +107,11 @@ SECTIONS: tuple[Picture | Tables, ...] = (
         "How late the loop's periods began and how long each worked, and how long each device took to answer. A dashed "
         "line is the time after which a period is late.",
         latency,
+        needs="latency",
     ),
+    Tables("lateness", "Times in figures", (times,), needs="latency"),
+    Tables("devices", "Devices of the bench", (devices,), needs="devices"),
     Tables("budget", "Link budget and tracking", (tables.link_budget, tables.tracking)),
-    Tables("devices", "Devices of the bench", (devices, times)),
     Tables("times", "Time in each mode, and blockages", (tables.modes, tables.blockages)),
     Tables("events", "Events", (tables.events,)),
 )
@@ -115,9 +119,10 @@ SECTIONS: tuple[Picture | Tables, ...] = (
 
 def page(run: RunData) -> str:
     """The whole report as HTML."""
+    shown = [section for section in SECTIONS if not section.needs or section.needs in (run.summary or {})]
     with style.applied():
-        sections = "\n".join(_section(run, section) for section in SECTIONS)
-    links = " ".join(f'<a href="#{section.key}">{escape(section.title)}</a>' for section in SECTIONS)
+        sections = "\n".join(_section(run, section) for section in shown)
+    links = " ".join(f'<a href="#{section.key}">{escape(section.title)}</a>' for section in shown)
     title = f"{run.scenario['name']}, seed {run.scenario['seed']}"
     sheet = files("hil.report").joinpath("style.css").read_text()
     return f"""<!DOCTYPE html>

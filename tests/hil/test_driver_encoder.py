@@ -244,6 +244,8 @@ def test_a_lost_part_costs_a_second_try(line, frame, part):
     sent = frames(8)
     assert np.array_equal(encoder.encode(sent).reshape(-1, UNIT), units(sent))
     assert encoder.lost == 0 and line.board.coded == 9
+    # the next codeblock tells, where one follows
+    assert line.attachment.missed == (frame in (0, 7))
 
 
 @pytest.mark.parametrize("frame", [0, 3, 7])
@@ -286,20 +288,41 @@ def test_a_codeblock_that_comes_too_late_belongs_to_nobody(line):
     assert np.array_equal(encoder.encode(again).reshape(-1, UNIT), units(again))
 
 
+def test_what_comes_late_need_not_be_sent_again(line):
+    encoder = BoardEncoder(I5, None, line.attachment)
+    encoder.encode(frames(1))
+    held: list[bytes] = []
+
+    def hold_until_missed(octets: bytes) -> list[bytes]:
+        held.append(octets)
+        if not line.attachment.missed:
+            return []
+        come, held[:] = list(held), []
+        return come
+
+    line.damage = hold_until_missed
+    sent = frames(9)
+    assert np.array_equal(encoder.encode(sent).reshape(-1, UNIT), units(sent))
+    assert line.attachment.missed == 1 and line.board.coded == 10
+
+
 def test_without_a_board_frames_are_lost_and_when_it_is_back_it_is_told_again(line):
     encoder = BoardEncoder(changed("aos_rs_i5", randomizer="255"), None, line.attachment)
     sent = frames(5)
+    sent[4] = sent[2]
+    encoder.encode(sent)
     line.unplug()
     octets = encoder.encode(sent)
     assert octets.shape == (5 * UNIT,) and not octets.any()
     assert encoder.lost == 5 and [name for name, _ in line.events] == ["DEVICE_LOST"]
     assert not encoder.encode(sent).any() and encoder.lost == 10
     line.there = True
-    line.board = BOARDS["aos_rs_i5"]()
+    # not quite the same
+    line.board = Board(ReedSolomon(16, 5), 0x01_05_10_01, 2048)
     assert line.attachment.look_after(1.0)
     expected = LinkEncoder(changed("aos_rs_i5", randomizer="255")).encode(sent)
     assert np.array_equal(encoder.encode(sent), expected)
-    assert encoder.lost == 10
+    assert encoder.lost == 10 and line.attachment.refused == 0
 
 
 def test_a_board_that_falls_silent_is_lost_after_three_misses(line):
@@ -328,9 +351,12 @@ def test_frames_that_the_board_has_no_room_for_are_lost():
     assert line.attachment.refused == 6 and [name for name, _ in line.events] == ["DEVICE_REFUSED"]
 
 
-def test_a_board_that_says_other_things_all_the_time_keeps_nobody(line):
+@pytest.mark.parametrize(
+    "said", [bytes(3), bytes(UNIT), units(frames(1))[0, :-1].tobytes(), units(frames(1)).tobytes() + b"\0"]
+)
+def test_a_board_that_says_other_things_all_the_time_keeps_nobody(line, said):
     encoder = BoardEncoder(I5, None, line.attachment)
-    line.board.work = lambda: bytes(3)
+    line.board.work = lambda: said
     assert not encoder.encode(frames(4)).any() and encoder.lost == 4
 
 
