@@ -113,10 +113,11 @@ class BoardEncoder:
 
         Raises MessageError if something is refused, DeviceTimeout if there is none: what is inside then failed.
         """
-        frames = batch.to_send(max(1, self._room // self.profile.frame.length_octets))
+        # since it was opened anew it may be another one
+        known = self._told is self._link.identity
+        frames = batch.to_send(max(1, self._room // self.profile.frame.length_octets) if known else 1)
         try:
-            # since it was opened it may be another one
-            if self._told is not self._link.identity:
+            if not known:
                 self._tell()
             for frame in frames:
                 for flags, part in split(frame, _PART_OCTETS):

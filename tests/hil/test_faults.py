@@ -656,7 +656,7 @@ def test_everything_at_once_raises_what_a_link_raises(actions, kind, framing, se
         "write": lambda: rig.link.write(1, 77) == 77,
         "send": lambda: rig.link.send(encode_mirror_angles([[1e-6, 2e-6]])) == 1000,
         "poll": lambda: rig.link.poll(0.01) >= 0,
-        "samples": lambda: rig.device.send_samples(b"abcdefghijkl") is None,
+        "samples": lambda: rig.device.send_samples(b"abcd" * 6) is None,
         "heartbeat": lambda: rig.link.heartbeat().status == 0,
         "open": lambda: rig.link.open().kind == kind.octet,
     }
@@ -677,7 +677,7 @@ def test_everything_at_once_raises_what_a_link_raises(actions, kind, framing, se
     assert sum(rig.line.counts.values()) == len(rig.told) - ends
     assert set(rig.handler.data_taken) <= {encode_mirror_angles([[x, y]]) for x, y in LIMITED}
     for _, samples in rig.link.samples:
-        assert samples.octets == b"abcdefghijkl"
+        assert samples.octets == b"abcd" * 6
 
 
 LIMITED = ((1e-6, 2e-6), (1e-6, 1e-6))
