@@ -11,6 +11,7 @@ import numpy as np
 from flightsw.errors import ConfigError
 from flightsw.services.events import Severity
 from hil.bench import Attached, Bench, Binding, Emulated, Replayed, Rtl
+from hil.bodies import Register
 from hil.drivers.attachment import Attachment
 from hil.emulators.bus import EmulatorBus
 from hil.emulators.process import EmulatorProcess
@@ -182,6 +183,17 @@ class AttachedDevices:
         attachment = self._attachments[key] = Attachment(link, tell)
         self._stack.callback(attachment.close)
         attachment.open()
+        if attachment.shown:
+            self._require_rate(link)
+
+    def _require_rate(self, link: DeviceLink) -> None:
+        """Raise ConfigError for an emulator that lives at another rate than the world."""
+        wanted, found = self._scenario.sample_rate_hz, link.read(Register.SAMPLE_RATE_HZ)
+        if found not in (0, wanted):
+            raise ConfigError(
+                f"{link.name}: expected an emulator of {wanted} samples a second, found {found}: start it with a "
+                "scenario of that rate, or set sample_rate_hz in the bench"
+            )
 
 
 def _name(key: tuple[str, Kind]) -> str:

@@ -15,6 +15,7 @@ with a whole second, of telemetry, truth and the traffic of every device alike. 
 file, but for time tags in traffic: the same run gives the same octets.
 """
 
+import io
 import json
 import os
 import struct
@@ -151,10 +152,10 @@ class Message:
 def read(path: Path) -> Iterator[Message]:
     """Messages of a record in the order of writing; a record that was cut ends with its last whole chunk.
 
-    Raises ConfigError for a file that is not a record or cannot be read.
+    Raises ConfigError for a file that is not a record, is damaged, or cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with _Record(path) as file:
             head = file.read(len(_MAGIC))
             if not _MAGIC.startswith(head):
                 raise ConfigError(f"{path}: expected an MCAP record, found a file that begins with {head!r}")
@@ -165,9 +166,25 @@ def read(path: Path) -> Iterator[Message]:
         raise ConfigError(f"{path}: expected the record of a run, found no file") from None
     except OSError as error:
         raise ConfigError(f"{path}: expected a readable record, found: {error.strerror}") from None
-    except (McapError, struct.error):
-        # the reader meets the end of the file anywhere within a record, and within a length as readily as behind it
-        return
+    except (McapError, struct.error, ValueError, OverflowError):
+        # the reader meets the end of a cut file anywhere, within a length as readily as behind it; what was closed
+        # as it should be has no such end
+        if is_complete(path):
+            raise ConfigError(
+                f"{path}: expected a whole record, found one that is damaged: take another copy, or run it again"
+            ) from None
+
+
+class _Record(io.BufferedReader):
+    """A file for MCAP's reader, which takes every length in it for true, and would have room made for it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most what the file has."""
+        return super().read(self._size if size is None else min(size, self._size))
 
 
 def traffic_topic(terminal: str, kind: Kind) -> str:

@@ -14,6 +14,8 @@ from hil.realtime import Latency
 MISSES = 3
 #: How often a lost device is asked for.
 RETRY_S = 0.5
+#: A device that nothing was asked of for so long is asked for a heartbeat: else nobody would know that it is gone.
+HEARTBEAT_S = 0.25
 
 Tell = Callable[[Severity, str, str], None]
 T = TypeVar("T")
@@ -39,6 +41,8 @@ class Attachment:
         self._tell = tell
         self._in_a_row = 0
         self._next_try_s = 0.0
+        self._asked = False
+        self._next_heartbeat_s = 0.0
         self._refusal = ""
 
     def open(self) -> None:
@@ -55,6 +59,7 @@ class Attachment:
         """What the device makes of `action`; None if it is lost, refuses, or does not answer."""
         if not self.in_service:
             return None
+        self._asked = True
         began_ns = time.monotonic_ns()
         try:
             answer = action()
@@ -82,8 +87,11 @@ class Attachment:
             return None
 
     def look_after(self, now_s: float) -> bool:
-        """Once a frame: ask for a lost device, twice a second. True when it has just come back."""
-        if self.in_service or now_s < self._next_try_s:
+        """Once a frame: ask for a lost device, and whether a quiet one is there. True when it has just come back."""
+        if self.in_service:
+            self._check(now_s)
+            return False
+        if now_s < self._next_try_s:
             return False
         self._next_try_s = now_s + RETRY_S
         try:
@@ -109,6 +117,13 @@ class Attachment:
         self.in_service = True
         if Capability.STREAM in capabilities and not self._shown:
             self.ask(lambda: self.link.stream(True))
+
+    def _check(self, now_s: float) -> None:
+        if now_s >= self._next_heartbeat_s and not self._asked:
+            self.ask(self.link.heartbeat)
+        if self._asked:
+            self._asked = False
+            self._next_heartbeat_s = now_s + HEARTBEAT_S
 
     def _lose(self, error: BeamlockError) -> None:
         self.in_service = False
