@@ -88,7 +88,7 @@ class AttachedDevices:
         self._stack.close()
 
     def of(self, terminal: str) -> Mapping[Kind, Attachment]:
-        """The devices of a terminal, but for its encoder's."""
+        """The devices of a terminal."""
         return {kind: a for (name, kind), a in self._attachments.items() if name == terminal}
 
     @property

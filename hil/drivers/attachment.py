@@ -7,7 +7,7 @@ from typing import TypeVar
 from flightsw.errors import BeamlockError, DeviceDisconnected, DeviceError, DeviceTimeout, ProtocolError
 from flightsw.services.events import Severity
 from hil.link import DeviceLink
-from hil.protocol import Capability
+from hil.protocol import Capability, Kind
 from hil.realtime import Latency
 
 #: A device that misses so many answers in a row is lost.
@@ -110,7 +110,9 @@ class Attachment:
     def _begin(self) -> None:
         identity = self.link.identity
         assert identity is not None, "an open link knows its device"
-        capabilities = Capability(identity.capabilities & int(Capability.STIMULUS | Capability.STREAM))
+        # an encoder's word is that of its RTL, and it sends codeblocks without being asked
+        word = 0 if self.link.kind is Kind.ENCODER else identity.capabilities
+        capabilities = Capability(word & int(Capability.STIMULUS | Capability.STREAM))
         self._shown = Capability.STIMULUS in capabilities
         self._in_a_row = 0
         self._refusal = ""

@@ -18,12 +18,12 @@ from flightsw.ccsds.coding import Randomizer, cadu
 from flightsw.ccsds.interleaver import Interleaver
 from flightsw.ccsds.link import interleaver_span, require_frames
 from flightsw.ccsds.profile import CodingProfile, LinkProfile
-from flightsw.errors import ConfigError, DeviceTimeout
+from flightsw.errors import ConfigError, DeviceTimeout, ProtocolError
 from hdl.registers import Register, control
 from hdl.verilated import MARKER, parameters_of
 from hil.drivers.attachment import Attachment
 from hil.parts import Joiner, split
-from hil.protocol import Data, Identity, MessageError
+from hil.protocol import Data, Identity
 
 Octets = NDArray[np.uint8]
 
@@ -111,7 +111,7 @@ class BoardEncoder:
     def _turn(self, batch: "_Batch") -> None:
         """Send what the board has room for, and wait for a codeblock.
 
-        Raises MessageError if something is refused, DeviceTimeout if there is none: what is inside then failed.
+        Raises ProtocolError if something is refused, DeviceTimeout if there is none: what is inside then failed.
         """
         # since it was opened anew it may be another one
         known = self._told is self._link.identity
@@ -127,7 +127,7 @@ class BoardEncoder:
                 self._await_part()
                 if self._take(batch):
                     return
-        except (DeviceTimeout, MessageError):
+        except (DeviceTimeout, ProtocolError):
             batch.fail()
             # somebody may have pressed its reset
             self._told = None
@@ -143,7 +143,7 @@ class BoardEncoder:
             if came:
                 return
         raise DeviceTimeout(
-            f"{self._link.name}: expected a codeblock within {PATIENCE_S:g} s, found none; reset the board"
+            f"{self._link.name}: expected octets of a codeblock within {PATIENCE_S:g} s, found none: reset the board"
         )
 
     def _take(self, batch: "_Batch") -> bool:

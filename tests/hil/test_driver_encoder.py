@@ -12,7 +12,7 @@ from flightsw.ccsds import profile as profiles
 from flightsw.ccsds.coding import LdpcC2, Randomizer, ReedSolomon, cadu
 from flightsw.ccsds.coding.crc import crc16_rows
 from flightsw.ccsds.link import LinkEncoder
-from flightsw.errors import ConfigError, DeviceDisconnected, DeviceTimeout, FrameError
+from flightsw.errors import ConfigError, DeviceDisconnected, DeviceTimeout, FrameError, ProtocolError
 from hil.data_link import DataLink
 from hil.device_side import Device, Handler
 from hil.drivers import encoder as driver
@@ -93,7 +93,7 @@ class Line:
     """A board and its host in one thread: the board works while the host waits, and time passes as it waits.
 
     damage: called with each message of samples, returns the octets that reach the host in its place.
-    deaf: DATA that does not reach the board, by number.
+    deaf: DATA that does not reach the board, by number. chatter: samples that the board sends behind each codeblock.
     """
 
     def __init__(self, board: Board) -> None:
@@ -102,6 +102,7 @@ class Line:
         self.there = True
         self.damage = lambda octets: [octets]
         self.deaf: set[int] = set()
+        self.chatter = b""
         self.data = 0
         self.events: list[tuple[str, str]] = []
         self.link = DeviceLink(Kind.ENCODER, self.connect, clock_ns=lambda: self.now_ns)
@@ -122,6 +123,8 @@ class Line:
         octets = self.board.work()
         if octets is not None:
             self.device.send_samples(octets, part_octets=PART_OCTETS)
+            if self.chatter:
+                self.device.send_samples(self.chatter)
         self.now_ns += 0 if self.link._transport._inbox else round(timeout_s * 1e9)
 
     def read(self, timeout_s: float) -> bytes:
@@ -263,6 +266,23 @@ def test_a_frame_that_is_lost_twice_is_lost_and_no_other(line, frame):
     assert encoder.lost == 1 and line.attachment.in_service
 
 
+def test_parts_of_two_codeblocks_make_none(line):
+    encoder = BoardEncoder(I5, None, line.attachment)
+    # what is left is as long as a codeblock, and begins as the first one
+    line.damage = dropping(*range(5, 11))
+    sent = frames(8)
+    assert np.array_equal(encoder.encode(sent).reshape(-1, UNIT), units(sent))
+    assert line.board.coded == 10
+
+
+def test_what_else_a_board_says_is_let_pass(line):
+    encoder = BoardEncoder(I5, None, line.attachment)
+    line.chatter = bytes(20)
+    sent = frames(8)
+    assert np.array_equal(encoder.encode(sent).reshape(-1, UNIT), units(sent))
+    assert line.attachment.missed == 0 and line.board.coded == 8
+
+
 @pytest.mark.parametrize("number", range(8))
 def test_a_frame_that_does_not_reach_the_board_is_sent_again(line, number):
     encoder = BoardEncoder(I5, None, line.attachment)
@@ -341,6 +361,22 @@ def test_a_board_that_was_reset_is_told_its_settings_again(line):
     sent = frames(4)
     assert np.array_equal(encoder.encode(sent).reshape(-1, UNIT), units(sent))
     assert encoder.lost == 0 and line.attachment.missed == 1
+
+
+@pytest.mark.parametrize("error", [ProtocolError("nonsense"), MessageError(ErrorCode.HARDWARE_FAULT, "broken")])
+def test_a_board_that_does_not_take_its_settings_keeps_nobody(line, monkeypatch, error):
+    encoder = BoardEncoder(I5, None, line.attachment)
+    line.unplug()
+    encoder.encode(frames(1))
+    line.there = True
+    assert line.attachment.look_after(1.0)
+
+    def refuse(address, value):
+        raise error
+
+    monkeypatch.setattr(line.link, "write", refuse)
+    assert not encoder.encode(frames(3)).any() and encoder.lost == 4
+    assert [name for name, _ in line.events] == ["DEVICE_LOST", "DEVICE_BACK", "DEVICE_REFUSED"]
 
 
 def test_frames_that_the_board_has_no_room_for_are_lost():
