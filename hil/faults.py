@@ -63,7 +63,8 @@ _NUMBERS = {Fault.DELAY: "delay_ms", Fault.SATURATE: "limit_urad", Fault.DRIFT: 
 _BOUNDED = (Fault.DISCONNECT, Fault.STUCK, Fault.SATURATE)
 #: Octets of one sample, for the kinds whose samples are rows.
 _ROWS = {kind: body.subcon.sizeof() for kind, body in SAMPLES.items() if isinstance(body, GreedyRange)}
-_SENSORS = (*_ROWS, Kind.CAMERA)
+#: Kinds whose samples can be stuck.
+SENSORS = (*_ROWS, Kind.CAMERA)
 _TEXT = re.compile(r"([^:@=]+)\.(\w+):(\w+)(?:=([^@]*))?(?:@([^+]*)(?:\+(.*))?)?", re.DOTALL)
 _TIMES = 1 << 64
 #: A transfer of whole bulk packets that is shorter than its header says goes on in the next.
@@ -107,8 +108,8 @@ class FaultModel(Model):
             raise ValueError(f"{self.fault}: expected duration_s, found none")
         if self.fault is Fault.SATURATE and self.device is not Kind.STEERING_MIRROR:
             raise ValueError(f"saturate: expected a steering_mirror, found a {self.device.label}")
-        if self.fault is Fault.STUCK and self.device not in _SENSORS:
-            sensors = ", ".join(kind.label for kind in _SENSORS)
+        if self.fault is Fault.STUCK and self.device not in SENSORS:
+            sensors = ", ".join(kind.label for kind in SENSORS)
             raise ValueError(f"stuck: expected one of {sensors}, found {self.device.label}")
         return self
 

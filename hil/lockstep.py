@@ -83,12 +83,14 @@ class Lockstep:
         longest = float(world.frames["light_time_s"].max()) * rate + 2.0
         self._ring = np.zeros((2, 1 << math.ceil(math.log2(longest + block)), 2))
         self._platform_columns = np.array([h.platform_columns for h in world.hardware])
-        self._noise = [np.zeros((rate, h.noise_columns)) for h in world.hardware]
+        self._noise = (
+            np.zeros((block, world.hardware[0].noise_columns)),
+            np.zeros((block, world.hardware[1].noise_columns)),
+        )
         self._samples = np.zeros((2, rate), SAMPLE)
         self._truth = np.zeros((2, rate), TRUTH)
         # views for each frame of a second, made once: making them anew costs as much as the mode manager
         slots = [slice(k * block, (k + 1) * block) for k in range(FRAME_RATE_HZ)]
-        self._noise_of = [(self._noise[0][s], self._noise[1][s]) for s in slots]
         self._samples_of = [self._samples[:, s] for s in slots]
         self._truth_of = [self._truth[:, s] for s in slots]
         self._in_comm = [self.tally["on"][i : i + 1] for i in range(2)]
@@ -134,12 +136,12 @@ class Lockstep:
             parameters=self._parameters[one],
             state=self._states[one],
             tally=self.tally[one],
-            geometry=np.ascontiguousarray(self.world.frames[:, i]),
+            geometry=self.world.frames[:, i],
             columns=int(self._platform_columns[i]),
             set_points=self._set_points[i],
             own=self._ring[i],
             other=self._ring[1 - i],
-            noise=[pair[i] for pair in self._noise_of],
+            noise=[self._noise[i]] * FRAME_RATE_HZ,
             samples=blocks,
             truth=[truth[i] for truth in self._truth_of],
         )
@@ -209,9 +211,8 @@ class Lockstep:
     def step_hardware(self, frame: int) -> None:
         """Run the hardware and the fine loops of both terminals through one frame."""
         slot = frame % FRAME_RATE_HZ
-        if slot == 0:
-            for hardware, noise in zip(self.world.hardware, self._noise, strict=True):
-                hardware.draw_noise(noise)
+        for hardware, noise in zip(self.world.hardware, self._noise, strict=True):
+            hardware.draw_noise(noise)
         if self._mixed is not None:
             self._mixed.step(frame, slot)
             return
@@ -222,7 +223,7 @@ class Lockstep:
             self._parameters,
             self._states,
             self.world.frames[frame],
-            self._noise_of[slot],
+            self._noise,
             self._platform_columns,
             self._set_points,
             self._ring,

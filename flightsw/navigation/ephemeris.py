@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from flightsw.navigation.constants import FloatArray
+from flightsw.navigation.frames import cross
 from flightsw.navigation.kepler import KeplerianElements, KeplerJ2Ephemeris
 from flightsw.navigation.oem import OemEphemeris
 from flightsw.navigation.tle import TleEphemeris
@@ -74,10 +75,10 @@ class OffsetEphemeris:
     def states(self, t_s: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return position (n, 3) in m and velocity (n, 3) in m/s, both with the error; raises ConfigError like it."""
         position, velocity = self._ephemeris.states(t_s)
-        momentum = np.cross(position, velocity)
+        momentum = cross(position, velocity)
         radius = np.linalg.norm(position, axis=1, keepdims=True)
         radial = position / radius
         normal = momentum / np.linalg.norm(momentum, axis=1, keepdims=True)
-        along = np.cross(normal, radial)
+        along = cross(normal, radial)
         offset = self._offset_rtn[0] * radial + self._offset_rtn[1] * along + self._offset_rtn[2] * normal
-        return position + offset, velocity + np.cross(momentum / radius**2, offset)
+        return position + offset, velocity + cross(momentum / radius**2, offset)

@@ -27,7 +27,7 @@ from flightsw.errors import ConfigError
 from flightsw.navigation.constants import ATMOSPHERE_HEIGHT, EARTH_RADIUS, SPEED_OF_LIGHT, FloatArray
 from flightsw.navigation.ephemeris import Ephemeris
 from flightsw.navigation.epoch import checked_times
-from flightsw.navigation.frames import require_same_axes
+from flightsw.navigation.frames import cross, require_same_axes
 
 # A step changes the light time by v/c of the step before it: the one after a step of 1 ns would be below 0.1 ps.
 _LIGHT_TIME_CONVERGED_S = 1e-9
@@ -133,8 +133,8 @@ def next_opening(own: Ephemeris, partner: Ephemeris, t0_s: float, horizon_s: flo
 def gimbal_axes(position: FloatArray, velocity: FloatArray, mounting_azimuth_rad: float) -> FloatArray:
     """Return the gimbal axes x, y, z as rows (n, 3, 3) of unit vectors in the frame of position and velocity (n, 3)."""
     nadir = -_unit(position)
-    right = -_unit(np.cross(position, velocity))
-    forward = np.cross(right, nadir)
+    right = -_unit(cross(position, velocity))
+    forward = cross(right, nadir)
     cos_m, sin_m = math.cos(mounting_azimuth_rad), math.sin(mounting_azimuth_rad)
     return np.stack([cos_m * forward + sin_m * right, cos_m * right - sin_m * forward, nadir], axis=1)
 

@@ -5,6 +5,9 @@ they are looked for anew, and so on.
 """
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +24,11 @@ _PAUSE_S = 10.0
 _SAME_HZ = 0.2  # closer than this, it is the tone that is known
 
 
-def loop_conditions(settings: TrackingSettings, sample_rate_hz: float, lines: list[Tone]) -> LoopConditions:
+def loop_conditions(settings: TrackingSettings, sample_rate_hz: float, lines: Sequence[Tone]) -> LoopConditions:
     """What the loop is designed for, from the settings and the tones known so far."""
     return LoopConditions(
-        drifts=[Drift(settings.drift_rms_urad * _URAD, settings.drift_corner_hz)],
-        tones=lines,
+        drifts=(Drift(settings.drift_rms_urad * _URAD, settings.drift_corner_hz),),
+        tones=tuple(lines),
         noise_rad=settings.noise_urad * _URAD,
         sample_rate_hz=sample_rate_hz,
         mirror=MirrorDynamics(
@@ -42,6 +45,17 @@ def quad_cell_slope(spot_radius_rad: float) -> float:
     return math.sqrt(math.pi / 8.0) * spot_radius_rad
 
 
+class _Task(NamedTuple):
+    """All that a design follows from."""
+
+    law: Literal["lqg", "integrator", "pi"]
+    integrator_gain: float | None
+    proportional_gain: float
+    conditions: LoopConditions
+    slope_rad: float
+    presence_w: float
+
+
 class Gains:
     """Designs `parameters` (a record of `fine_loop.PARAMETERS`) for the tones that are known."""
 
@@ -51,7 +65,7 @@ class Gains:
         self._identifies = settings.tones == "identify" and settings.law != "integrator"
         given = [] if settings.tones == "identify" else settings.tones
         self.tones = [Tone(t.rms_urad * _URAD, t.frequency_hz) for t in given]
-        self.parameters = self._design()
+        self.parameters = _design(self._task())
         samples = round(_COLLECT_S * sample_rate_hz)
         self._error = np.zeros((2, samples), np.float32)
         self._command = np.zeros((2, samples), np.float32)
@@ -61,7 +75,7 @@ class Gains:
 
     def figures(self) -> LoopFigures:
         """What the present design is worth against the disturbance that it knows of."""
-        return loop_design.evaluate(self.parameters, loop_conditions(self._settings, self._rate, self.tones))
+        return _figures(self._task())
 
     def restart(self) -> None:
         """Collect anew: the loop was open in between."""
@@ -90,7 +104,7 @@ class Gains:
         if _same(found, self.tones):
             return False
         self.tones = found
-        self.parameters = self._design()
+        self.parameters = _design(self._task())
         return True
 
     def _lag(self) -> float:
@@ -101,37 +115,57 @@ class Gains:
             lag += 2.0 * s.mirror_damping / (2.0 * math.pi * s.mirror_resonance_hz) * self._rate - 0.5
         return lag
 
-    def _design(self) -> NDArray[np.void]:
+    def _task(self) -> _Task:
         s = self._settings
-        conditions = loop_conditions(s, self._rate, self.tones)
-        slope = quad_cell_slope(s.quad_cell_spot_urad * _URAD)
-        presence_w = s.presence_nw * 1e-9
-        if s.law == "lqg":
-            return loop_design.lqg(conditions, slope, presence_w)
-        if s.integrator_gain is None:
-            best = loop_design.best_integrator(conditions, slope, presence_w)
-            gain = float(best["integral"])
-        else:
-            gain = s.integrator_gain
+        return _Task(
+            s.law,
+            s.integrator_gain,
+            s.proportional_gain,
+            loop_conditions(s, self._rate, self.tones),
+            quad_cell_slope(s.quad_cell_spot_urad * _URAD),
+            s.presence_nw * 1e-9,
+        )
 
-        def notched(frequencies: list[float]) -> NDArray[np.void]:
-            return loop_design.proportional_integral(
-                conditions, slope, presence_w, s.proportional_gain, gain, frequencies
-            )
 
-        notches: list[float] = []
-        if s.law == "pi":
-            # A notch passes its tone on untouched and costs phase below it: it pays where the loop would amplify the
-            # tone, and ruins the loop where it would reject it.
-            least = loop_design.evaluate(notched(notches), conditions).residual_rad
-            for tone in self.tones:
-                tried = [*notches, tone.frequency_hz]
-                if len(tried) > NOTCHES:
-                    break
-                figures = loop_design.evaluate(notched(tried), conditions)
-                if figures.stable and figures.residual_rad < least:
-                    notches, least = tried, figures.residual_rad
-        return notched(notches)
+# A design takes as long as the acquisition that it is for, and both terminals of a thousand runs begin with the same.
+@lru_cache
+def _design(task: _Task) -> NDArray[np.void]:
+    parameters = _designed(task)
+    parameters.flags.writeable = False
+    return parameters
+
+
+@lru_cache
+def _figures(task: _Task) -> LoopFigures:
+    return loop_design.evaluate(_design(task), task.conditions)
+
+
+def _designed(task: _Task) -> NDArray[np.void]:
+    conditions, slope_rad, presence_w = task.conditions, task.slope_rad, task.presence_w
+    if task.law == "lqg":
+        return loop_design.lqg(conditions, slope_rad, presence_w)
+    gain = task.integrator_gain
+    if gain is None:
+        gain = float(loop_design.best_integrator(conditions, slope_rad, presence_w)["integral"])
+
+    def notched(frequencies: list[float]) -> NDArray[np.void]:
+        return loop_design.proportional_integral(
+            conditions, slope_rad, presence_w, task.proportional_gain, gain, frequencies
+        )
+
+    notches: list[float] = []
+    if task.law == "pi":
+        # A notch passes its tone on untouched and costs phase below it: it pays where the loop would amplify the tone,
+        # and ruins the loop where it would reject it.
+        least = loop_design.evaluate(notched(notches), conditions).residual_rad
+        for tone in conditions.tones:
+            tried = [*notches, tone.frequency_hz]
+            if len(tried) > NOTCHES:
+                break
+            figures = loop_design.evaluate(notched(tried), conditions)
+            if figures.stable and figures.residual_rad < least:
+                notches, least = tried, figures.residual_rad
+    return notched(notches)
 
 
 def _same(found: list[Tone], known: list[Tone]) -> bool:

@@ -116,7 +116,10 @@ def best_integrator(conditions: LoopConditions, slope_rad: float, presence_w: fl
 
     def residual(gain: float) -> float:
         p = integrator(conditions, slope_rad, presence_w, gain)
-        return _residual(p, conditions) if _spectral_radius(p, _mirror_space(p)) < 1.0 else math.inf
+        if _spectral_radius(p, _mirror_space(p)) >= 1.0:
+            return math.inf
+        rate = conditions.sample_rate_hz
+        return _residual(p, conditions, loop_gain(p, _frequencies(rate), rate))
 
     coarse = min(np.geomspace(0.005, 1.0, 40), key=residual)
     fine = min(np.linspace(0.85 * coarse, 1.15 * coarse, 31), key=residual)
@@ -238,7 +241,7 @@ def evaluate(p: NDArray[np.void], conditions: LoopConditions) -> LoopFigures:
     frequency = _frequencies(rate)
     loop = loop_gain(p, frequency, rate)
     return LoopFigures(
-        residual_rad=_residual(p, conditions),
+        residual_rad=_residual(p, conditions, loop),
         peak_sensitivity=float(np.max(np.abs(1.0 / (1.0 + loop)))),
         gain_margin_db=_gain_margin(loop),
         delay_margin_s=_delay_margin(p, conditions, frequency, loop),
@@ -251,11 +254,14 @@ def _frequencies(sample_rate_hz: float) -> NDArray[np.float64]:
     return np.geomspace(1e-4, sample_rate_hz / 2.0, _GRID)
 
 
-def _residual(p: NDArray[np.void], conditions: LoopConditions) -> float:
-    """Rms error in rad. The disturbance spectrum is the sampled one, folded about the Nyquist frequency."""
+def _residual(p: NDArray[np.void], conditions: LoopConditions, loop: NDArray[np.complex128]) -> float:
+    """Rms error in rad, of a loop gain at `_frequencies`.
+
+    The disturbance spectrum is the sampled one, folded about the Nyquist frequency.
+    """
     rate = conditions.sample_rate_hz
     frequency = _frequencies(rate)
-    sensitivity = 1.0 / (1.0 + loop_gain(p, frequency, rate))
+    sensitivity = 1.0 / (1.0 + loop)
     density = np.zeros(_GRID)
     for drift in conditions.drifts:
         pole = math.exp(-2.0 * math.pi * drift.corner_hz / rate)

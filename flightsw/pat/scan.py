@@ -11,6 +11,7 @@ Source of the miss probability under jitter: `docs/acquisition.md`, derived from
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -203,6 +204,7 @@ def miss_probability(pitch: float, capture_radius: float, jitter: float) -> floa
     return float(np.mean(survive))
 
 
+@lru_cache
 def track_pitch(capture_radius: float, jitter: float, wanted: float) -> float:
     """The widest pitch that touches a target with probability `wanted`, in the unit of `capture_radius` and `jitter`.
 
