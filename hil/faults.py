@@ -334,14 +334,15 @@ class _Way:
     def _decide(self, unit: bytes, now_s: float) -> None:
         """Let a packet go on, or not, or something else in its place."""
         line = self._line
-        packet = next(iter(packet_reader(self._framing).push(unit)), None)
-        if packet is not None and line._lasting:
-            altered = line._alter(packet, self._direction, now_s)
-            if altered != packet:
+        if line._lasting:
+            packet = self._packet(unit)
+            altered = packet and line._alter(packet, self._direction, now_s)
+            if altered and altered != packet:
                 unit = frame(build(altered), self._framing)
         held, self._held = self._held, None
         fault = line._by_lot(may_reorder=held is None)
         if fault is not None:
+            packet = self._packet(unit)
             which = "what is no packet" if packet is None else f"packet {packet.sequence_count}"
             line._do(fault, f"{_DONE[fault.fault]} {which} {self._direction.value}")
         match fault.fault if fault is not None else None:
@@ -364,6 +365,9 @@ class _Way:
         if held is not None:
             self._pass_on(held)
 
+    def _packet(self, unit: bytes) -> Packet | None:
+        return next(iter(packet_reader(self._framing).push(unit)), None)
+
     def _pass_on(self, unit: bytes) -> None:
         if self._open and self._is_taken(unit):
             unit = DELIMITER + unit
@@ -378,8 +382,7 @@ class _Way:
     def _go(self, octets: bytes) -> None:
         if self._framing is Framing.STREAM:
             self._open = (self._open + octets).rpartition(DELIMITER)[2]
-        if octets:
-            self._emit(octets)
+        self._emit(octets)
 
     def _is_taken(self, octets: bytes) -> bool:
         """Whether the receiver takes these octets for a packet, or for a transfer that goes on in the next."""
@@ -390,7 +393,7 @@ class _Way:
     def _flipped(self, unit: bytes) -> bytes:
         rng = self._line._rng
         octets = bytearray(unit)
-        for bit in rng.choice(8 * len(unit), rng.integers(1, LARGEST_FLIPS, endpoint=True), replace=False).tolist():
+        for bit in rng.integers(8 * len(unit), size=rng.integers(1, LARGEST_FLIPS, endpoint=True)).tolist():
             octets[bit >> 3] ^= 0x80 >> (bit & 7)
         return bytes(octets)
 

@@ -31,19 +31,21 @@ class Replay:
     """What a replay found.
 
     differences: of each device, by terminal and kind, the first ones; counts: how many there are of each; commands: how
-    many messages each was sent; simulated_s: how long the record was; cut: whether it ended before its run did.
+    many messages each was sent; unplayed: devices of which more was recorded than was asked for now; simulated_s: how
+    long the record was; cut: whether it ended before its run did.
     """
 
     differences: Mapping[str, list[Difference]]
     counts: Mapping[str, int]
     commands: Mapping[str, int]
+    unplayed: list[str]
     simulated_s: float
     cut: bool
 
     @property
     def identical(self) -> bool:
         """Whether every command was what it had been."""
-        return not any(self.counts.values())
+        return not any(self.counts.values()) and not self.unplayed
 
 
 def replay(path: Path, progress: Callable[[float, float], None] | None = None) -> Replay:
@@ -102,6 +104,7 @@ def replay(path: Path, progress: Callable[[float, float], None] | None = None) -
             differences={name: playback.differences for name, playback in playbacks.items()},
             counts={name: playback.difference_count for name, playback in playbacks.items()},
             commands={name: row["requests"] for name, row in attached.summary().items()},
+            unplayed=[name for name, playback in playbacks.items() if not (playback.is_over or cut)],
             simulated_s=outcome.simulated_s,
             cut=cut,
         )

@@ -26,6 +26,8 @@ def execute(arguments: argparse.Namespace) -> int:
         print(file=sys.stderr)
     for name, count in found.counts.items():
         print(f"{name:22} {found.commands[name]} messages, {count} differ")
+        if name in found.unplayed:
+            print("    not all that was recorded was asked for: commands are missing")
         for difference in found.differences[name]:
             print(f"    {difference}")
     print(f"replayed    {found.simulated_s:g} s{', all that there is of a record that was cut' if found.cut else ''}")

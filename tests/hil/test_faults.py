@@ -332,7 +332,9 @@ def test_a_packet_that_is_duplicated_comes_twice(framing):
     rig.now_s = 2.0
     rig.device.send_samples(b"y")
     rig.link.poll()
-    rig.link.poll()
+    # the second is there at once
+    rig.link.poll(1.0 if framing is Framing.TRANSFER else 0.0)
+    assert rig.now_s == 2.0
     assert rig.link.counts.samples_repeated == 1
     assert rig.link.read(4) == 5
     # on transfers each is a write of its own, and the device takes one a step
@@ -419,6 +421,7 @@ def test_a_sensor_that_is_stuck_says_the_same_again(framing):
     rig.now_s = 3.0
     assert said(rows).tolist() == rows.tolist()
     rig.now_s = 4.5
+    assert said(rows[:0]).tolist() == []
     assert said(rows[2:]).tolist() == [rows[2].tolist()] * 2
     assert rig.told == ["quad_cell: stuck begins", "quad_cell: stuck ends", "quad_cell: stuck begins"]
     assert rig.link.counts.bad_frames == 0
@@ -524,7 +527,44 @@ def test_what_has_begun_before_the_fault_passes(framing):
     assert bare.read(pieces[0]) == pieces[0]
     bare.now_s = 2.0
     assert bare.read(pieces[1]) == sent[len(pieces[0]) :]
-    assert len(bare.told) == (framing is Framing.STREAM)
+    if framing is Framing.TRANSFER:
+        assert bare.read(packet_octets(2)) == b""
+    assert bare.told == ["quad_cell: dropped packet 2 from device"]
+
+
+def test_what_has_begun_before_the_end_of_the_fault_comes_whole():
+    bare = Bare("drop=0@0+2")
+    sent = framed(1)
+    assert bare.read(sent[:9]) == b""
+    bare.now_s = 2.0
+    assert bare.read(sent[9:]) == sent
+    assert bare.read(sent[:9]) == sent[:9]
+
+
+def test_what_is_delayed_comes_between_frames():
+    bare = Bare("delay=1,1000@0+1.5")
+    first, second = framed(1), framed(2)
+    assert bare.read(first) == b""
+    bare.now_s = 1.6
+    assert bare.read(second[:9]) == b""
+    bare.now_s = 2.0
+    assert bare.transport.read(0.0) == first
+    assert bare.read(second[9:]) == second
+
+
+def test_what_is_delayed_does_not_come_into_what_passes():
+    bare = Bare("delay=1,1000@0+1.5")
+    endless = bytes([7]) * 70_000
+    assert bare.read(framed(1), endless) == endless
+    bare.now_s = 2.0
+    assert bare.transport.read(0.0) == b""
+    assert bare.read(b"end\0") == b"end\0" + framed(1)
+
+
+def test_a_transfer_that_fills_its_bulk_packets_is_whole():
+    sent = packet_octets(1, b"\xc0" + bytes(64 - 17))
+    assert len(sent) == 64
+    assert Bare("drop=0", framing=Framing.TRANSFER).read(sent) == sent
 
 
 def test_a_transfer_in_two_parts_is_one_packet():
@@ -601,6 +641,31 @@ def test_damage_that_the_crc_misses_is_drawn_again(monkeypatch):
             for end in (b"", b"\0") if framing is Framing.STREAM else (b"",):
                 assert packet_reader(framing).push(came + end) == []
     assert taken > 100
+
+
+def test_damage_that_a_delimiter_would_heal_is_drawn_again():
+    # a last block of 254 octets, and behind it a delimiter with its last bit wrong: an empty block
+    sent = next(
+        octets
+        for length in range(200, 300)
+        if cobs.decode((octets := framed(1, b"\xc0" + b"\1" * length))[:-1] + b"\1") == cobs.decode(octets[:-1])
+    )
+    draws = [sent[:-1] + b"\1", sent[:-2] + b"\1\0"]
+    bare = Bare("corrupt=1")
+    bare.transport._from_device._flipped = lambda unit: draws.pop(0)
+    assert bare.read(sent) == sent[:-2] + b"\1\0"
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "truncate"])
+def test_damage_that_would_take_the_next_transfer_along_is_drawn_again(fault):
+    sent = packet_octets(1, b"\xc0" + bytes(128 - 17))
+    longer, cut_off = bytearray(sent), sent[:64]
+    longer[4] ^= 1
+    wrong = sent[:-1] + b"?"
+    draws = [bytes(longer), cut_off, wrong]
+    bare = Bare(f"{fault}=1", framing=Framing.TRANSFER)
+    bare.transport._from_device._flipped = bare.transport._from_device._cut = lambda unit: draws.pop(0)
+    assert bare.read(sent) == wrong
 
 
 @given(st.lists(st.sampled_from([0.0, 1e-3, 0.5]), max_size=20), st.integers(0, 2**32), st.sampled_from(Framing))

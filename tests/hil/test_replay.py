@@ -143,6 +143,12 @@ def test_a_link_does_again_what_it_did(script, framing, seed, flaky):
     assert playback.differences == []
     assert playback.difference_count == 0
     assert playback.is_over
+    # the playback is a line like any other, and may be on record again
+    playback = Playback(operations)
+    log = TrafficLog(playback.clock_ns)
+    link = DeviceLink(Kind.STEERING_MIRROR, log.wrap(playback.connect), clock_ns=log.clock_ns, timeout_s=0.002)
+    assert session(link, script) == results
+    assert [o[1:] for o in decode(log.take())] == [o[1:] for o in operations]
 
 
 def test_the_sessions_above_have_everything_in_them():
