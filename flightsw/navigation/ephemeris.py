@@ -15,10 +15,10 @@ from typing import Protocol
 import numpy as np
 
 from flightsw.navigation.constants import FloatArray
-from flightsw.navigation.frames import cross
 from flightsw.navigation.kepler import KeplerianElements, KeplerJ2Ephemeris
 from flightsw.navigation.oem import OemEphemeris
 from flightsw.navigation.tle import TleEphemeris
+from flightsw.navigation.vectors import cross
 
 __all__ = [
     "Ephemeris",

@@ -27,7 +27,8 @@ from flightsw.errors import ConfigError
 from flightsw.navigation.constants import ATMOSPHERE_HEIGHT, EARTH_RADIUS, SPEED_OF_LIGHT, FloatArray
 from flightsw.navigation.ephemeris import Ephemeris
 from flightsw.navigation.epoch import checked_times
-from flightsw.navigation.frames import cross, require_same_axes
+from flightsw.navigation.frames import require_same_axes
+from flightsw.navigation.vectors import cross
 
 # A step changes the light time by v/c of the step before it: the one after a step of 1 ns would be below 0.1 ps.
 _LIGHT_TIME_CONVERGED_S = 1e-9

@@ -154,7 +154,7 @@ def test_light_arrives_one_light_time_after_it_left(scenario, fly):
             engine._parameters,
             engine._states,
             engine.world.frames[0],
-            engine._noise_of[0],
+            engine._noise,
             engine._platform_columns,
             engine._set_points,
             ring,
@@ -174,7 +174,7 @@ def test_the_kernel_and_the_sample_by_sample_controller_are_bit_identical(scenar
     engine, _ = fly(scenario("leo_crosslink"), 3, 10)
     assert all(terminal.mode == Mode.COMM for terminal in engine.terminals)
     records, states, ring = engine._records.copy(), engine._states.copy(), engine._ring.copy()
-    geometry, noise = engine.world.frames[-1], engine._noise_of[5]
+    geometry, noise = engine.world.frames[-1], engine._noise
     samples, truth = np.zeros((2, 100), SAMPLE), np.zeros((2, 100), TRUTH)
     run_frame(
         100_000,
