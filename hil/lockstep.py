@@ -194,9 +194,9 @@ class Lockstep:
                 recorder.housekeeping(now, [terminal.status for terminal in self.terminals])
             if slot == FRAME_RATE_HZ - 1:
                 if recorder is not None:
-                    recorder.second(now, self._samples, self._truth)
                     if data is not None:
                         recorder.data(now, np.array(data.strip[-FRAME_RATE_HZ:], STRIP))
+                    recorder.second(now, self._samples, self._truth)
                 if self._pacer is not None:
                     self._report_lateness(self._pacer, now)
                 if progress is not None:

@@ -149,7 +149,8 @@ class RunData:
 def load(folder: Path) -> RunData:
     """Read a run folder.
 
-    Raises ConfigError if there is no run in it, or if its record was cut before the first second was written.
+    Raises ConfigError if there is no run in it, or if its record is damaged or was cut before the first second was
+    written.
     """
     path = folder / RECORD
     if not path.exists():
@@ -163,8 +164,11 @@ def load(folder: Path) -> RunData:
     if not payloads["scenario"]:
         found = "a record that was cut before its first second" if cut else "a record of something else"
         raise ConfigError(f"{path}: expected the record of a run, found {found}; run it again")
-    scenario = json.loads(payloads["scenario"][0])
-    rate_hz = int(scenario["sample_rate_hz"])
+    try:
+        scenario = json.loads(payloads["scenario"][0])
+        rate_hz = int(scenario["sample_rate_hz"])
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(f"{path}: expected a scenario in it as JSON, found something else; run it again") from None
 
     notes: list[str] = []
     parts = []

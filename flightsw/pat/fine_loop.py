@@ -151,6 +151,10 @@ def step(
         elif command < -p.limit_rad:
             command = -p.limit_rad
             saturated = True
+        elif not math.isfinite(command):
+            # of gains that overflow; the mirror stays
+            command = sent[0]
+            saturated = True
 
         for i in range(p.delay - 1, 0, -1):
             sent[i] = sent[i - 1]

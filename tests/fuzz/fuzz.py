@@ -1,42 +1,27 @@
 """Coverage-guided fuzzing of `targets.py` with atheris; arguments are those of libFuzzer."""
 
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import atheris
-import numpy as np
 
-from flightsw.ccsds.coding import Ar4ja, ConvolutionalCode, FrameSynchronizer, LdpcC2, ReedSolomon, crc16, crc32
+_PACKAGES = ("flightsw", "hil", "sim")
+
+
+def _modules(package: str) -> dict[str, Path]:
+    folder = Path(find_spec(package).origin).parent
+    return {".".join([package, *p.relative_to(folder).with_suffix("").parts]): p for p in folder.rglob("*.py")}
+
 
 # compiled kernels cannot be instrumented: Numba would meet calls into the fuzzer
-_MODULES = [
-    f"flightsw.ccsds.{name}"
-    for name in (
-        "aos_frame",
-        "clcw",
-        "demultiplexer",
-        "frame_header_error_control",
-        "header_rows",
-        "link",
-        "space_packet",
-        "tc_frame",
-        "time_code",
-        "tm_frame",
-        "transfer_frame",
-        "uslp_frame",
-    )
-]
+_compiled = [name for package in _PACKAGES for name, path in _modules(package).items() if "njit" in path.read_text()]
+with atheris.instrument_imports(include=[*_PACKAGES, "mcap"], exclude=_compiled):
+    import targets
 
 # compile or load them ahead: atheris, once at work, gets in the way of Numba's type inference
-_octets = np.zeros((1, 1280), np.uint8)
-ConvolutionalCode("1/2").decode_hard(_octets)
-for _code in (Ar4ja(4096, "1/2"), LdpcC2()):
-    _code.decode(np.ones((1, 8 * _code.n_out), np.float32))
-ReedSolomon(16, 5).decode(_octets[:, :1275])
-FrameSynchronizer(100).push(_octets[0])
-crc16(bytes(9)), crc32(bytes(9))
-
-with atheris.instrument_imports(include=[*_MODULES, "flightsw.services.file_transfer", "sim.oem"]):
-    import targets
+for _path in (Path(__file__).parent / "corpus").iterdir():
+    targets.one(_path.read_bytes())
 
 if __name__ == "__main__":
     atheris.Setup(sys.argv, targets.one)
