@@ -166,6 +166,11 @@ class DeviceLink:
         return self._name
 
     @property
+    def packets(self) -> int:
+        """Packets without a fault that came since the link was opened."""
+        return self._reader.good
+
+    @property
     def is_open(self) -> bool:
         """Whether the link has a transport; the device may be gone all the same."""
         return self._transport is not None

@@ -12,6 +12,8 @@ from hil.realtime import Latency
 
 #: A device that misses so many answers in a row is lost.
 MISSES = 3
+#: A device that streams and says nothing for so long is lost.
+SILENCE_S = 1.0
 #: How often a lost device is asked for.
 RETRY_S = 0.5
 #: A device that nothing was asked of for so long is asked for a heartbeat: else nobody would know that it is gone.
@@ -44,6 +46,9 @@ class Attachment:
         self._asked = False
         self._next_heartbeat_s = 0.0
         self._refusal = ""
+        self._shown = self._streams = False
+        self._packets = 0
+        self._heard_s = 0.0
 
     def open(self) -> None:
         """Connect for the first time. Raises what `DeviceLink.open` does."""
@@ -117,10 +122,17 @@ class Attachment:
         self._in_a_row = 0
         self._refusal = ""
         self.in_service = True
-        if Capability.STREAM in capabilities and not self._shown:
+        self._streams = Capability.STREAM in capabilities and not self._shown
+        self._packets = -1
+        if self._streams:
             self.ask(lambda: self.link.stream(True))
 
     def _check(self, now_s: float) -> None:
+        if self.link.packets != self._packets:
+            self._packets, self._heard_s = self.link.packets, now_s
+        elif self._streams and now_s - self._heard_s > SILENCE_S:
+            self._lose(DeviceTimeout(f"expected samples within {SILENCE_S:g} s, found none: is it running?"))
+            return
         if now_s >= self._next_heartbeat_s and not self._asked:
             self.ask(self.link.heartbeat)
         if self._asked:

@@ -75,10 +75,11 @@ class EmulatorProcess:
     def start(self) -> None:
         """Start it, and do not wait until it is ready."""
         assert self._process is None, "an emulator is started once before it is ended"
-        self._pipe, far = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_run, args=(far, self._device, self._port), name=self.name, daemon=True)
-        self._process.start()
+        pipe, far = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_run, args=(far, self._device, self._port), name=self.name, daemon=True)
+        process.start()
         far.close()
+        self._pipe, self._process = pipe, process
 
     def wait_until_ready(self) -> None:
         """Wait until it serves. Raises BeamlockError with what it says if it cannot, DeviceTimeout after READY_S."""
