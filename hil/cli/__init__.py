@@ -10,12 +10,17 @@ from flightsw.errors import BeamlockError, DeviceError
 
 _COMMANDS = {
     "run": "one run of a scenario, with a report",
+    "campaign": "ten thousand runs of a scenario, counted",
+    "validate": "the models against formulas and published figures, a table",
+    "design": "the best search, and the fine loop against gain, rate and delay, of a scenario",
     "link": "encode, decode or simulate a link by its profile",
     "replay": "the flight software again on a run's recorded traffic, its commands compared",
     "export": "a run's record as Parquet or CSV",
     "hdl": "the encoder's Verilog: list, lint, test, prove, synthesise, build for a board",
     "devices": "serial ports and USB devices that are there, and who answers at an address",
     "emulate": "a device, simulated or in RTL, behind a pseudo-terminal or TCP",
+    "dictionary": "commands, telemetry, events and parameters as XTCE or Markdown",
+    "keys": "keys of the security of frames: generate, list, activate, deactivate",
     "doctor": "what this machine has for simulation, real time, serial, USB and HDL, and what to do about the rest",
     "benchmark": "speed, side by side with limits and peers",
 }
