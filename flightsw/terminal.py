@@ -9,23 +9,26 @@
 ```
 
 The terminal sees the world through `flightsw.hal` alone. `Terminal.frame` reads what the devices measured in the last
-frame, lets the mode manager decide, and commands the devices for the next one.
+frame, lets the mode manager decide, and commands the devices for the next one. What operators see and ask of it is
+declared in `flightsw.operations`; `flightsw.services.commanding` takes their telecommands.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flightsw.hal import FRAME_S, Devices, Image
 from flightsw.navigation.pointing_profile import PointingProfile
+from flightsw.operations import LIGHT_REFUSED, MODE_CHANGE, PARAMETERS, REASONS, TONE, TONES_IDENTIFIED, Status
 from flightsw.pat.detection import Detector, threshold
 from flightsw.pat.fine_loop import summarise
 from flightsw.pat.gains import Gains
 from flightsw.pat.modes import CLOSED, EMITTING, Command, Mode, ModeManager, Role, Situation, Transition, negotiate_role
 from flightsw.pat.search import Search
-from flightsw.services.events import Event, Severity
+from flightsw.services.declarations import Value
+from flightsw.services.events import Event, EventKind, Severity
+from flightsw.services.parameters import Parameters
 from flightsw.settings import TerminalSettings
 
 _URAD = 1e-6
@@ -35,38 +38,13 @@ _CAMERA = frozenset({Mode.SCAN, Mode.STARE, Mode.COARSE_TRACK, Mode.REACQUIRE})
 _STILL = frozenset({Mode.STANDBY, Mode.SAFE})
 
 
-@dataclass(slots=True)
-class Status:
-    """What the last frame measured and commanded, for telemetry. Angles in rad."""
-
-    mode: Mode = Mode.STANDBY
-    role: Role = Role.INITIATOR
-    gimbal_azimuth: float = 0.0
-    gimbal_elevation: float = 0.0
-    bias_x: float = 0.0
-    bias_y: float = 0.0
-    mirror_x: float = 0.0
-    mirror_y: float = 0.0
-    lit: float = 0.0
-    error_rms_x: float = 0.0
-    error_rms_y: float = 0.0
-    quad_power_w: float = 0.0
-    spot_x: float = 0.0
-    spot_y: float = 0.0
-    spot_snr: float = 0.0
-    range_m: float = 0.0
-    point_ahead_x: float = 0.0
-    point_ahead_y: float = 0.0
-    scans: int = 0
-    tones: int = 0
-
-
 class Terminal:
     """The flight software of one terminal.
 
     profile: pointing angles from the ephemeris product; partner_id, partner_role: spacecraft id of the other terminal
     and its fixed role or "any", both from the plan of the pass; hot_pixels: bool mask of the camera, from its dark
-    calibration. Raises ConfigError for settings that contradict each other.
+    calibration; parameters: what operators set, none for the defaults. Raises ConfigError for settings that contradict
+    each other.
     """
 
     def __init__(
@@ -78,15 +56,18 @@ class Terminal:
         partner_id: int,
         partner_role: str,
         hot_pixels: NDArray[np.bool_],
+        parameters: Parameters | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
         self.devices = devices
         self.status = Status()
         self.events: list[Event] = []
+        self.parameters = Parameters(PARAMETERS) if parameters is None else parameters
         self._profile = profile
         self._partner_id = partner_id
         self._partner_role = partner_role
+        self._asked_role: Role | None = None
         self._modes = ModeManager(settings)
         self._situation = Situation(role=self._role(0))
         self._detector = Detector(
@@ -113,9 +94,24 @@ class Terminal:
         """The present mode."""
         return self._modes.mode
 
-    def command(self, command: Command) -> None:
-        """Hand a command to the mode manager; it takes effect in the next frame."""
+    def command(self, command: Command, role: Role | None = None) -> None:
+        """Hand a command to the mode manager; it takes effect in the next frame. No other command takes SAFE's place.
+
+        role: of a command to acquire, the part in the search, instead of the one that the plan of the pass leads to.
+        """
+        if self._situation.command == Command.SAFE:
+            return
         self._situation.command = command
+        if command == Command.ACQUIRE:
+            self._asked_role = role
+
+    def learn_tones(self) -> None:
+        """Collect the disturbance anew, to find its tones."""
+        self.gains.restart()
+
+    def tell(self, time_s: float, kind: EventKind, *values: Value, severity: Severity | None = None) -> None:
+        """Report an event."""
+        self.events.append(kind.at(time_s, *values, severity=severity))
 
     def frame(self, now_s: float) -> None:
         """Run one frame: everything measured up to `now_s`, everything commanded from `now_s` on."""
@@ -175,8 +171,7 @@ class Terminal:
         else:
             believed = True
         if not believed:
-            where = f"({found.x_rad / _URAD:.0f}, {found.y_rad / _URAD:.0f}) urad"
-            self._tell(now_s, Severity.LOW, "LIGHT_REFUSED", f"light at {where} cannot be the partner's answer")
+            self.tell(now_s, LIGHT_REFUSED, found.x_rad / _URAD, found.y_rad / _URAD)
             return
         status.spot_x, status.spot_y, status.spot_snr = found.x_rad, found.y_rad, found.snr
         self._situation.seen = True
@@ -184,10 +179,11 @@ class Terminal:
 
     def _learn(self, block: NDArray[np.void], now_s: float) -> None:
         """Collect the disturbance, and load new gains when there is enough of it to know its tones."""
-        if self.gains.collect(block):
+        if self.parameters["tone_learning"] and self.gains.collect(block):
             self.devices.fine_loop.configure(self.gains.parameters)
-            lines = [f"{t.frequency_hz:.1f} Hz {t.rms_rad / _URAD:.2f} urad" for t in self.gains.tones]
-            self._tell(now_s, Severity.INFO, "TONES_IDENTIFIED", ", ".join(lines) or "no tones")
+            self.tell(now_s, TONES_IDENTIFIED, len(self.gains.tones))
+            for tone in self.gains.tones:
+                self.tell(now_s, TONE, tone.frequency_hz, tone.rms_rad / _URAD)
         self.status.tones = len(self.gains.tones)
 
     def _enter(self, row: Transition, now_s: float) -> None:
@@ -199,7 +195,7 @@ class Terminal:
             severity = Severity.MEDIUM
         else:
             severity = Severity.INFO
-        self._tell(now_s, severity, "MODE_CHANGE", f"{source.name} -> {target.name}: {row.reason}")
+        self.tell(now_s, MODE_CHANGE, source, target, REASONS.index(row.reason), severity=severity)
 
         if target == Mode.POINT:
             if source == Mode.STANDBY:
@@ -208,7 +204,8 @@ class Terminal:
                 situation.slot += 1
                 situation.role = self._role(situation.slot)
                 self._search.restart()
-            self.status.bias_x = self.status.bias_y = 0.0
+            self.status.bias_x = self.parameters["pointing_bias_x"]
+            self.status.bias_y = self.parameters["pointing_bias_y"]
         elif target in (Mode.SCAN, Mode.STARE):
             if source == Mode.REACQUIRE:
                 self._begin_search(now_s)
@@ -226,6 +223,8 @@ class Terminal:
             situation.learnt = situation.out_of_range = False
 
     def _role(self, slot: int) -> Role:
+        if self._asked_role is not None:
+            return self._asked_role
         return negotiate_role(self.settings, self._partner_id, slot, self._partner_role)
 
     def _begin_search(self, now_s: float) -> None:
@@ -275,6 +274,3 @@ class Terminal:
             return angle
         self._situation.out_of_range = True
         return math.copysign(self._mirror_limit, angle)
-
-    def _tell(self, time_s: float, severity: Severity, name: str, text: str) -> None:
-        self.events.append(Event(time_s, severity, name, text))

@@ -1,8 +1,8 @@
-"""Data over the link that the pointing loop holds: a file one way, reports of what is missing the other.
+"""Data over the link that the pointing loop holds: a file one way by CFDP class 2, what it is answered the other.
 
 ```
- file --> segments --> packets --> frames --> code --> [ channel: the light of this very run ] --> decoder --> file
- resend <-- report <-- packets <-- frames <-- decoder <-- [ channel ] <-- code <-- frames <-- report
+ file --> PDUs --> packets --> frames --> code --> [ channel: the light of this very run ] --> decoder --> file
+ resend <-- NAK <-- packets <-- frames <-- decoder <-- [ channel ] <-- code <-- frames <-- NAK, ACK, Finished
 ```
 
 Every frame of 10 ms in which a terminal is in COMM it fills the line; what arrives one light time later has the errors
@@ -21,10 +21,12 @@ from flightsw.ccsds import profile as profiles
 from flightsw.ccsds.demultiplexer import Demultiplexer
 from flightsw.ccsds.link import LinkDecoder
 from flightsw.ccsds.multiplexer import Multiplexer
-from flightsw.ccsds.space_packet import Packet, read, telemetry_packets
+from flightsw.ccsds.space_packet import Packet, read
 from flightsw.errors import ConfigError
 from flightsw.hal import FRAME_S
-from flightsw.services.file_transfer import REPORT_APID, SEGMENT_APID, FileReceiver, FileSender, parse_report
+from flightsw.services.cfdp.entity import CFDP_APID, Entity
+from flightsw.services.cfdp.filestore import MemoryFilestore
+from flightsw.services.cfdp.handlers import Timing
 from hil.encoders import PYTHON, EncoderKind
 from hil.scenario import Scenario
 from hil.world import World
@@ -34,6 +36,9 @@ from sim.sun import SUN_TEMPERATURE
 # beyond the light's two ways: a frame of 10 ms at each of four hands, and decoding
 _REACTION_S = 0.06
 _SENDER, _RECEIVER = 0, 1
+_NAME = "payload"
+# a link that fades is asked again for as long as the run lasts
+_LIMIT = 1 << 30
 
 #: One frame of 10 ms of the way that the file takes: good and lost transfer frames, light on the receiver (W).
 STRIP = np.dtype([("time_s", "f8"), ("good", "u4"), ("lost", "u4"), ("power_w", "f4")])
@@ -124,17 +129,21 @@ class DataLink:
         encoders: Sequence[EncoderKind] = (PYTHON, PYTHON),
     ) -> None:
         """`encoders`: one a terminal. Raise ConfigError for profile or rate that cannot be used, or an empty file."""
+        if not payload:
+            raise ConfigError("payload: expected a file with at least one octet, found an empty one")
         there, back = np.random.SeedSequence([seed, 0xDA7A]).spawn(2)
         self._there = _Way(scenario, world, _RECEIVER, np.random.default_rng(there), encoders[_SENDER])
         self._back = _Way(scenario, world, _SENDER, np.random.default_rng(back), encoders[_RECEIVER])
         self._scale = scenario.data.line_rate_mbps / self._there.carried_mbps
         depth_s = 2.0 * profiles.load(scenario.data.profile).coding.interleaver_ms * 1e-3
         slowest_s = 2.0 * float(world.frames["light_time_s"].max())
-        self._sender = FileSender(payload, slowest_s + depth_s + _REACTION_S)
-        self._receiver = FileReceiver()
+        timing = Timing(slowest_s + depth_s + _REACTION_S, limit=_LIMIT, inactivity_s=float(_LIMIT))
+        self._store = MemoryFilestore()
+        self._sender = Entity(_SENDER, _RECEIVER, MemoryFilestore(), timing)
+        self._receiver = Entity(_RECEIVER, _SENDER, self._store, timing)
+        self._sender.put(payload, _NAME)
         self._payload = payload
         self._encoder = ", ".join(dict.fromkeys(kind.name for kind in encoders))
-        self._report_count = 0
         self._latency_s = 0.0
         self._arrived = 0
         self._first_s: float | None = None
@@ -144,49 +153,34 @@ class DataLink:
 
     def frame(self, now_s: float, power_w: NDArray[np.float32], in_comm: list[bool], light_time_s: float) -> None:
         """One frame of 10 ms. power_w: light in both apertures, float32 (2, samples)."""
+        self._sender.tick(now_s)
+        self._receiver.tick(now_s)
         for packet in self._there.receive(now_s, power_w[_RECEIVER]):
-            if packet.apid == SEGMENT_APID:
-                self._take_segment(packet, now_s)
+            if packet.apid == CFDP_APID:
+                self._arrived += 1
+                self._latency_s += now_s - packet.time_us * 1e-6
+                self._receiver.receive(packet.data)
         for packet in self._back.receive(now_s, power_w[_SENDER]):
-            report = parse_report(packet.data) if packet.apid == REPORT_APID else None
-            if report is not None:
-                self._sender.hear(report, now_s)
-        if self._sender.done:
+            if packet.apid == CFDP_APID:
+                self._sender.receive(packet.data)
+        if self._complete_s is None and _NAME in self._store.files:
+            self._complete_s = now_s
+        if not self._sender.busy and not self._receiver.busy:
             in_comm = [False, False]
         if in_comm[_SENDER]:
             self._first_s = now_s if self._first_s is None else self._first_s
-            self._there.send(self._sender.take(self._there.room, now_s), now_s, light_time_s)
+            self._there.send(self._sender.packets(self._there.room), now_s, light_time_s)
         if in_comm[_RECEIVER]:
-            self._back.send(self._reports(now_s), now_s, light_time_s)
+            self._back.send(self._receiver.packets(self._back.room), now_s, light_time_s)
         counts = self._there.decoder.statistics
         good, lost = counts.frames, counts.lost
         self.strip.append((now_s, good - self._before[0], max(lost - self._before[1], 0), self._there.power_w))
         self._before = (good, lost)
 
-    def _take_segment(self, packet: Packet, now_s: float) -> None:
-        index = self._receiver.accept(packet)
-        if index is None:
-            return
-        self._arrived += 1
-        self._latency_s += now_s - float(self._sender.first_sent_s[index])
-        if self._arrived == self._sender.segments:
-            self._complete_s = now_s
-
-    def _reports(self, now_s: float) -> list[bytes]:
-        """A report, if there is anything to report and room for it."""
-        if self._arrived == 0:
-            return []
-        row = np.frombuffer(self._receiver.report(), np.uint8)[None, :]
-        packet = telemetry_packets(REPORT_APID, self._report_count, np.array([round(now_s * 1e6)]), row)
-        if packet.size > self._back.room:
-            return []
-        self._report_count += 1
-        return [packet.tobytes()]
-
     @property
     def arrived(self) -> bool:
         """The whole file is there, octet for octet."""
-        return self._receiver.complete and self._receiver.data == self._payload
+        return self._store.files.get(_NAME) == self._payload
 
     def summary(self) -> dict[str, Any]:
         """Figures of the transfer. Rates are those of the file's way; the line itself is `rate_scale` times as fast."""
@@ -201,8 +195,8 @@ class DataLink:
             "frames_corrected": counts.corrected_frames,
             "symbols_corrected": counts.corrected_symbols,
             "bit_slips": counts.bit_slips,
-            "segments_sent": self._sender.sent,
-            "segments_resent": self._sender.resent,
+            "segments_sent": self._sender.counts.segments_sent,
+            "segments_resent": self._sender.counts.segments_resent,
             "goodput_mbps": None if not took_s else round(len(self._payload) * 8e-6 / took_s, 3),
             "latency_ms": None if self._arrived == 0 else round(self._latency_s / self._arrived * 1e3, 2),
             "transfer_s": None if took_s is None else round(took_s, 3),

@@ -2,7 +2,7 @@
 
 | topic | content |
 | --- | --- |
-| `NAME/telemetry` | space packets, as `flightsw.services.dictionary` declares them |
+| `NAME/telemetry` | PUS packets, as `flightsw.services.dictionary` declares them |
 | `NAME/truth` | a tenth of a second of `hil.kernel.TRUTH`, little-endian: what nobody measures |
 | `NAME/KIND/traffic` | what went over the line of a device in 10 ms, as `hil.traffic` has it |
 | `data` | a second of `hil.data_link.STRIP`, little-endian, in runs with a payload |
@@ -31,12 +31,13 @@ from mcap.reader import NonSeekingReader
 from mcap.writer import CompressionType, Writer
 from numpy.typing import NDArray
 
-from flightsw.ccsds.space_packet import telemetry_packets
 from flightsw.errors import ConfigError
 from flightsw.hal import SAMPLE
-from flightsw.services.dictionary import EVENT, FINE_SAMPLES, HOUSEKEEPING, PacketKind
+from flightsw.operations import Status
+from flightsw.services.dictionary import EVENTS, FINE_SAMPLES, HOUSEKEEPING, PacketKind
 from flightsw.services.events import Event
-from flightsw.terminal import Status
+from flightsw.services.pus.event_reporting import report
+from flightsw.services.pus.packet import TelemetryCounter
 from hil.kernel import TRUTH
 from hil.protocol import Kind
 from hil.traffic import Operation, decode
@@ -65,7 +66,7 @@ class Recorder:
         self._truth = [self._writer.register_channel(f"{t}/truth", "raw", truth) for t in terminals]
         self._data = self._writer.register_channel("data", "raw", 0)
         self._traffic: dict[str, int] = {}
-        self._counts: dict[tuple[int, int], int] = {}
+        self._counters = [TelemetryCounter() for _ in terminals]
         self._housekeeping: list[list[tuple[Any, ...]]] = [[] for _ in terminals]
         self._times_us: list[int] = []
         self._group = sample_rate_hz // HOUSEKEEPING_HZ
@@ -87,9 +88,9 @@ class Recorder:
     def events(self, terminal: int, events: Sequence[Event]) -> None:
         """Write events of one terminal."""
         for event in events:
-            data = bytes([event.severity]) + f"{event.name}: {event.text}".encode()
-            row = np.frombuffer(data, np.uint8)[None, :]
-            self._write(terminal, EVENT, np.array([round(event.time_s * 1e6)]), row)
+            time_us = round(event.time_s * 1e6)
+            packet = self._counters[terminal].packet(report(EVENTS[event.name], event), time_us)
+            self._writer.add_message(self._telemetry[terminal], time_us * 1000, packet, time_us * 1000)
 
     def second(self, end_s: float, samples: NDArray[np.void], truth: NDArray[np.void]) -> None:
         """Write what was kept, and the samples up to `end_s`: SAMPLE and TRUTH, both (terminals, samples).
@@ -132,9 +133,8 @@ class Recorder:
         self._writer.add_message(self._data, time_ns, strip.tobytes(), time_ns)
 
     def _write(self, terminal: int, kind: PacketKind, times_us: NDArray[np.int64], rows: NDArray[np.uint8]) -> None:
-        count = self._counts.get((terminal, kind.apid), 0)
-        packets = telemetry_packets(kind.apid, count, times_us, rows)
-        self._counts[terminal, kind.apid] = count + len(packets)
+        number = np.broadcast_to(np.frombuffer(kind.head, np.uint8), (len(rows), len(kind.head)))
+        packets = self._counters[terminal].packets(kind.service, kind.subtype, times_us, np.hstack([number, rows]))
         channel = self._telemetry[terminal]
         for time_us, packet in zip(times_us.tolist(), packets, strict=True):
             self._writer.add_message(channel, time_us * 1000, packet.tobytes(), time_us * 1000)

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flightsw.ccsds.coding.crc import crc16_rows
-from flightsw.ccsds.space_packet import CRC_OCTETS, HEADER_OCTETS, TIME_OCTETS
-from flightsw.errors import ConfigError
+from flightsw.ccsds.space_packet import CRC_OCTETS
+from flightsw.errors import ConfigError, FrameError
+from flightsw.operations import MODE_CHANGE
 from flightsw.pat.modes import Mode
-from flightsw.services.dictionary import EVENT, FINE_SAMPLES, HOUSEKEEPING, PacketKind
+from flightsw.services.declarations import SID_OCTETS
+from flightsw.services.dictionary import EVENTS as EVENT_KINDS
+from flightsw.services.dictionary import FINE_SAMPLES, HOUSEKEEPING, PacketKind
 from flightsw.services.events import Event, Severity
+from flightsw.services.pus import event_reporting
+from flightsw.services.pus.packet import SERVICE_AT, TELEMETRY_DATA_AT, times_us
 from hil.data_link import STRIP
 from hil.kernel import TRUTH
 from hil.lockstep import WORLD
@@ -33,8 +39,9 @@ from hil.recorder import is_complete, read
 from hil.run import EVENTS, RECORD, SUMMARY
 from hil.timeline import EARTH
 
-_USER_DATA = HEADER_OCTETS + TIME_OCTETS
-_APID_BITS = 0x07FF
+_ITEMS_AT = TELEMETRY_DATA_AT + SID_OCTETS
+_SEVERITIES = frozenset(Severity)
+_OTHER_DICTIONARY = "the record is of another version of the dictionary: run it again"
 _NO_SAMPLES = np.zeros(0, np.int64)
 
 
@@ -196,40 +203,44 @@ def load(folder: Path) -> RunData:
 
 @dataclass(frozen=True, slots=True)
 class _Packets:
-    """User data of packets of one length: their places in the record (n,), times (n,) and octets (n, octets)."""
+    """Items of packets of one length: their places in the record (n,), times (n,) and octets (n, octets)."""
 
     place: NDArray[np.int64]
     time_us: NDArray[np.int64]
     octets: NDArray[np.uint8]
 
 
-def _telemetry(terminal: str, packets: Sequence[bytes], notes: list[str]) -> dict[int, list[_Packets]]:
-    """Packets by APID, then by length; those with a wrong checksum are left out and noted."""
-    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+def _telemetry(terminal: str, packets: Sequence[bytes], notes: list[str]) -> dict[bytes, list[_Packets]]:
+    """Packets by their form, then by length; those with a wrong checksum are left out and noted.
+
+    A form is service, subtype and the number of the structure or the event.
+    """
+    alike: dict[tuple[bytes, int], list[int]] = defaultdict(list)
     for place, packet in enumerate(packets):
-        apid = int.from_bytes(packet[:2], "big") & _APID_BITS
-        alike[apid, len(packet)].append(place)
-    found: dict[int, list[_Packets]] = defaultdict(list)
+        form = packet[SERVICE_AT : SERVICE_AT + 2] + packet[TELEMETRY_DATA_AT:_ITEMS_AT]
+        alike[form, len(packet)].append(place)
+    found: dict[bytes, list[_Packets]] = defaultdict(list)
     wrong = 0
-    for (apid, length), places in alike.items():
+    for (form, length), places in alike.items():
         octets = np.frombuffer(b"".join([packets[place] for place in places]), np.uint8).reshape(-1, length)
-        if length <= _USER_DATA + CRC_OCTETS:
+        if length < TELEMETRY_DATA_AT + CRC_OCTETS:
             wrong += len(octets)
             continue
         right = crc16_rows(octets) == 0
         wrong += int(np.count_nonzero(~right))
         octets = octets[right]
-        time_us = np.ascontiguousarray(octets[:, HEADER_OCTETS:_USER_DATA]).view(">i8")[:, 0].astype(np.int64)
-        found[apid].append(_Packets(np.array(places)[right], time_us, octets[:, _USER_DATA:-CRC_OCTETS]))
+        found[form].append(_Packets(np.array(places)[right], times_us(octets), octets[:, _ITEMS_AT:-CRC_OCTETS]))
     if wrong:
         notes.append(f"{wrong} of {len(packets)} packets of {terminal} have a wrong CRC-16 and were left out.")
     return found
 
 
-def _terminal(name: str, packets: dict[int, list[_Packets]], truth: Series, rate_hz: int, end_s: float) -> TerminalData:
-    housekeeping_us, housekeeping = _records(packets[HOUSEKEEPING.apid], HOUSEKEEPING)
-    samples_us, samples = _records(packets[FINE_SAMPLES.apid], FINE_SAMPLES)
-    events = tuple(event for _, event in sorted(_events(packets[EVENT.apid])))
+def _terminal(
+    name: str, packets: dict[bytes, list[_Packets]], truth: Series, rate_hz: int, end_s: float
+) -> TerminalData:
+    housekeeping_us, housekeeping = _records(packets, HOUSEKEEPING)
+    samples_us, samples = _records(packets, FINE_SAMPLES)
+    events = tuple(event for _, event in sorted(_events(packets), key=itemgetter(0)))
     return TerminalData(
         name=name,
         housekeeping_time_s=housekeeping_us / 1e6,
@@ -241,12 +252,13 @@ def _terminal(name: str, packets: dict[int, list[_Packets]], truth: Series, rate
     )
 
 
-def _records(groups: Sequence[_Packets], kind: PacketKind) -> tuple[NDArray[np.int64], NDArray[np.void]]:
+def _records(packets: dict[bytes, list[_Packets]], kind: PacketKind) -> tuple[NDArray[np.int64], NDArray[np.void]]:
     """Times (packets,) and records (packets, groups) in native byte order of packets of one kind, which are all alike.
 
     Raises ConfigError for packets that the dictionary does not describe.
     """
     native = kind.dtype.newbyteorder("=")
+    groups = packets.get(bytes([kind.service, kind.subtype]) + kind.head)
     if not groups:
         return _NO_SAMPLES, np.zeros((0, 0), native)
     lengths = [group.octets.shape[1] for group in groups]
@@ -254,7 +266,7 @@ def _records(groups: Sequence[_Packets], kind: PacketKind) -> tuple[NDArray[np.i
         found = " and ".join(str(length) for length in lengths)
         raise ConfigError(
             f"{kind.name} packets: expected one length, a multiple of {kind.dtype.itemsize} octets, found {found}; "
-            "the record is of another version of the dictionary: run it again"
+            + _OTHER_DICTIONARY
         )
     return groups[0].time_us, np.ascontiguousarray(groups[0].octets).view(kind.dtype).astype(native)
 
@@ -266,12 +278,22 @@ def _truth(payloads: Sequence[bytes], times_us: Sequence[int], rate_hz: int) -> 
     return Series(np.array(times_us), rows.astype(TRUTH), rate_hz)
 
 
-def _events(groups: Sequence[_Packets]) -> Iterator[tuple[int, Event]]:
-    """Events with their places in the record."""
-    for group in groups:
-        for place, time_us, octets in zip(group.place.tolist(), group.time_us.tolist(), group.octets, strict=True):
-            name, _, text = octets[1:].tobytes().decode().partition(": ")
-            yield place, Event(time_us / 1e6, Severity(octets[0]), name, text)
+def _events(packets: dict[bytes, list[_Packets]]) -> Iterator[tuple[int, Event]]:
+    """Events with their places in the record. Raises ConfigError for those that the dictionary does not describe."""
+    kinds = {kind.number: kind for kind in EVENT_KINDS.values()}
+    for form, groups in packets.items():
+        service, subtype, number = form[0], form[1], int.from_bytes(form[2:], "big")
+        if service != event_reporting.SERVICE or subtype not in _SEVERITIES:
+            continue
+        for group in groups:
+            for place, time_us, octets in zip(group.place.tolist(), group.time_us.tolist(), group.octets, strict=True):
+                try:
+                    event = kinds[number].told(time_us / 1e6, octets.tobytes(), Severity(subtype))
+                except (KeyError, FrameError) as error:
+                    raise ConfigError(
+                        f"event {number}: expected one of the dictionary, found: {error}; " + _OTHER_DICTIONARY
+                    ) from None
+                yield place, event
 
 
 def _modes(events: Sequence[Event], end_s: float) -> tuple[Span, ...]:
@@ -281,9 +303,9 @@ def _modes(events: Sequence[Event], end_s: float) -> tuple[Span, ...]:
     """
     changes = [(0.0, Mode.STANDBY)]
     for event in events:
-        if event.name == "MODE_CHANGE" and event.time_s < end_s:
-            target = event.text.partition(" -> ")[2].partition(":")[0]
-            changes.append((event.time_s, Mode[target]))
+        if event.name == MODE_CHANGE.name and event.time_s < end_s:
+            _, target, _ = event.values
+            changes.append((event.time_s, Mode(int(target))))
     ends = [*(time_s for time_s, _ in changes[1:]), end_s]
     return tuple(Span(mode, start_s, end) for (start_s, mode), end in zip(changes, ends, strict=True))
 

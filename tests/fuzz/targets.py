@@ -22,7 +22,9 @@ from flightsw.ccsds.space_packet import Packet
 from flightsw.ccsds.time_code import Cds, Cuc
 from flightsw.errors import BeamlockError, ConfigError, DeviceError, FrameError, ProtocolError
 from flightsw.hal import SAMPLE
-from flightsw.services.file_transfer import FileReceiver, parse_report
+from flightsw.services.cfdp.entity import Entity
+from flightsw.services.cfdp.filestore import MemoryFilestore
+from flightsw.services.cfdp.handlers import Timing
 from hil import bench, bodies, faults, scenario, traffic
 from hil.drivers.attachment import Attachment
 from hil.drivers.fine_loop import FineLoopDriver
@@ -83,8 +85,14 @@ def _link(name: str) -> Callable[[bytes], None]:
 
 
 def _file(data: bytes) -> None:
-    parse_report(data)
-    FileReceiver().accept(space_packet.parse(data))
+    """PDUs of a peer, while a file of one's own is under way."""
+    entity = Entity(1, 2, MemoryFilestore(), Timing(1.0, 3, 10.0))
+    entity.put(bytes(3000), "file")
+    entity.pdus(2000)
+    for wait_s, pdu in _parts(data):
+        entity.receive(pdu)
+        entity.tick(0.1 * wait_s)
+        entity.pdus(4000)
 
 
 def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:

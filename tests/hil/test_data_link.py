@@ -1,6 +1,5 @@
 """A file over the link of a run: what arrives, what is lost in fades, and what the interleaver does about it."""
 
-import hashlib
 import json
 from importlib.resources import files
 
@@ -8,9 +7,7 @@ import numpy as np
 import pytest
 
 from flightsw.ccsds.link import LinkEncoder
-from flightsw.ccsds.space_packet import Packet
 from flightsw.errors import ConfigError
-from flightsw.services.file_transfer import SEGMENT_OCTETS, FileReceiver, FileSender, parse_report
 from hil.cli import main
 from hil.data_link import DataLink
 from hil.encoders import PYTHON, EncoderKind
@@ -132,37 +129,3 @@ def test_an_empty_payload_is_refused(tmp_path, capsys):
     words = ["run", "leo_crosslink", "--payload", str(tmp_path / "empty"), "--out", str(tmp_path / "run")]
     assert main(words) == 2
     assert "found an empty one" in capsys.readouterr().err
-
-
-def packets_of(rows):
-    return [Packet(100, 0, 0, row[14:-2]) for row in rows]
-
-
-def test_segments_in_any_order_with_losses_and_doubles_make_the_file():
-    data = np.random.default_rng(5).bytes(12_345)
-    sender, receiver = FileSender(data, 1.0), FileReceiver()
-    first = sender.take(10**6, 0.0)
-    assert len(first) == 13 and sender.take(10**6, 0.0) == []
-    for packet in reversed(packets_of(first[:3] + first[5:] + first[7:9])):
-        receiver.accept(packet)
-    assert not receiver.complete and receiver.accept(packets_of(first[:1])[0]) is None
-    sender.hear(parse_report(receiver.report()), 0.5)
-    assert sender.take(10**6, 0.5) == [], "not overdue yet"
-    sender.hear(parse_report(receiver.report()), 1.5)
-    again = sender.take(10**6, 1.5)
-    assert again == first[3:5] and sender.resent == 2
-    for packet in packets_of(again):
-        receiver.accept(packet)
-    sender.hear(parse_report(receiver.report()), 2.0)
-    assert sender.done and receiver.data == data
-    assert receiver.sha256 == hashlib.sha256(data).hexdigest()
-
-
-def test_segments_that_do_not_belong_are_refused():
-    receiver = FileReceiver()
-    assert receiver.accept(Packet(100, 0, 0, b"short")) is None
-    wrong = (5).to_bytes(4, "big") + (3).to_bytes(4, "big") + (2500).to_bytes(8, "big") + bytes(SEGMENT_OCTETS)
-    assert receiver.accept(Packet(100, 0, 0, wrong)) is None, "segment 5 of 3"
-    huge = bytes(4) + (2**32 - 1).to_bytes(4, "big") + ((2**32 - 1) * 1000).to_bytes(8, "big") + bytes(SEGMENT_OCTETS)
-    assert FileReceiver().accept(Packet(100, 0, 0, huge)) is None, "4 TB are not made room for"
-    assert parse_report(b"abc") is None

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from flightsw.services.dictionary import FINE_SAMPLES, HOUSEKEEPING
+from flightsw.services.dictionary import HOUSEKEEPING
 from hil.cli import main
 from hil.recorder import read
 
@@ -34,12 +34,13 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def packets(folder):
-    """User data of the telemetry packets of alpha by APID, with their times in us, decoded by hand."""
+    """Items of the telemetry packets of alpha by service and subtype, with their times in us, decoded by hand."""
     found = {}
     for message in read(folder / "record.mcap"):
         if message.topic == "alpha/telemetry":
-            first, _, _, time_us = struct.unpack_from(">HHHQ", message.data)
-            found.setdefault(first & 0x7FF, []).append((time_us, message.data[14:-2]))
+            service, subtype, _, _, seconds, parts = struct.unpack_from(">7xBBHHI3s", message.data)
+            time_us = seconds * 1_000_000 + round(int.from_bytes(parts, "big") * 1e6 / (1 << 24))
+            found.setdefault((service, subtype), []).append((time_us, message.data[22:-2]))
     return found
 
 
@@ -54,11 +55,11 @@ def exported(folder, out, kind, table):
 @pytest.mark.parametrize("kind", ["--parquet", "--csv"])
 def test_fine_samples_are_those_in_the_packets(folder, packets, tmp_path, kind):
     table = exported(folder, tmp_path, kind, "alpha_fine_samples")
-    values = np.concatenate([np.frombuffer(data, ">f4").reshape(-1, 5) for _, data in packets[FINE_SAMPLES.apid]])
+    values = np.concatenate([np.frombuffer(data, ">f4").reshape(-1, 5) for _, data in packets[3, 26]])
     assert list(table) == ["time_s", "error_x_rad", "error_y_rad", "mirror_x_rad", "mirror_y_rad", "power_w"]
     for column, name in enumerate(list(table)[1:]):
         assert np.array_equal(np.array(table[name], np.float64).astype(np.float32), values[:, column])
-    starts = np.array([time_us for time_us, _ in packets[FINE_SAMPLES.apid]]) * 1e-6
+    starts = np.array([time_us for time_us, _ in packets[3, 26]]) * 1e-6
     times = (starts[:, None] + np.arange(1000) * 1e-4).ravel()
     assert np.allclose(np.array(table["time_s"], np.float64), times, rtol=0, atol=1e-9)
 
@@ -66,14 +67,14 @@ def test_fine_samples_are_those_in_the_packets(folder, packets, tmp_path, kind):
 @pytest.mark.parametrize("kind", ["--parquet", "--csv"])
 def test_housekeeping_has_modes_by_name_and_numbers_as_sent(folder, packets, tmp_path, kind):
     table = exported(folder, tmp_path, kind, "alpha_housekeeping")
-    rows = [struct.unpack(">BBHB16f", data) for _, data in packets[HOUSEKEEPING.apid]]
+    rows = [struct.unpack(">BBIB16f", data) for _, data in packets[3, 25]]
     assert list(table["mode"]) == [HOUSEKEEPING.items[0].states[row[0]] for row in rows]
     assert {"POINT", "SCAN", "COMM"} <= set(table["mode"]) and set(table["role"]) == {"INITIATOR"}
     for name, column in (("gimbal_elevation_rad", 6), ("spot_snr", 16), ("range_m", 17)):
         assert np.array_equal(
             np.array(table[name], np.float64).astype(np.float32), np.float32([r[column] for r in rows])
         )
-    assert [float(t) for t in table["time_s"]] == [time_us / 1e6 for time_us, _ in packets[HOUSEKEEPING.apid]]
+    assert [float(t) for t in table["time_s"]] == [time_us / 1e6 for time_us, _ in packets[3, 25]]
 
 
 @pytest.mark.parametrize("kind", ["--parquet", "--csv"])

@@ -12,8 +12,8 @@ from mcap.stream_reader import StreamReader, breakup_chunk
 
 from flightsw.errors import ConfigError
 from flightsw.hal import SAMPLE
-from flightsw.services.events import Event, Severity
-from flightsw.terminal import Status
+from flightsw.operations import Status
+from flightsw.services.events import FAULT
 from hil.kernel import TRUTH
 from hil.protocol import Kind
 from hil.recorder import Recorder, is_complete, read
@@ -23,7 +23,7 @@ SECONDS = 3
 
 
 def write_second(recorder: Recorder, end_s: float) -> None:
-    recorder.events(0, [Event(end_s - 0.5, Severity.INFO, "EVENT", f"in the second up to {end_s}")])
+    recorder.events(0, [FAULT.at(end_s - 0.5, f"in the second up to {end_s}")])
     recorder.traffic(end_s, "a", Kind.CAMERA, bytes(300))
     recorder.housekeeping(end_s, [Status(), Status()])
     recorder.second(end_s, np.zeros((2, RATE), SAMPLE), np.zeros((2, RATE), TRUTH))

@@ -8,11 +8,11 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from flightsw.ccsds.space_packet import parse
 from flightsw.errors import ConfigError
 from flightsw.pat.modes import Mode
 from flightsw.services.dictionary import FINE_SAMPLES, HOUSEKEEPING
 from flightsw.services.events import Event, Severity
+from flightsw.services.pus.packet import parse_telemetry
 from hil.cli import main
 from hil.recorder import read
 from hil.report import tables, write_report
@@ -87,19 +87,19 @@ def test_a_beacon_search_has_a_report(tmp_path):
 
 def test_bulk_decoding_equals_packet_by_packet_decoding_with_construct(folder):
     run = load(folder)
-    rows = {HOUSEKEEPING.apid: [], FINE_SAMPLES.apid: []}
+    housekeeping, samples = [], []
     for message in read(folder / "record.mcap"):
         if message.topic == "alpha/telemetry":
-            packet = parse(message.data)
-            if packet.apid == HOUSEKEEPING.apid:
-                rows[packet.apid].append(HOUSEKEEPING.layout.parse(packet.data))
-            elif packet.apid == FINE_SAMPLES.apid and len(rows[packet.apid]) < 2000:
-                rows[packet.apid].extend(FINE_SAMPLES.layout.parse(packet.data))
+            packet = parse_telemetry(message.data)
+            if packet[:2] == (3, 25):
+                housekeeping.append(HOUSEKEEPING.layout.parse(packet.data[2:]))
+            elif packet[:2] == (3, 26) and len(samples) < 2000:
+                samples.extend(FINE_SAMPLES.layout.parse(packet.data[2:]))
     alpha = run.terminals[0]
-    assert len(alpha.housekeeping) == len(rows[HOUSEKEEPING.apid]) == 80
+    assert len(alpha.housekeeping) == len(housekeeping) == 80
     for name in ("mode", "gimbal_elevation", "spot_x"):
-        assert alpha.housekeeping[name].tolist() == [row[name] for row in rows[HOUSEKEEPING.apid]]
-    assert alpha.samples.values["mirror_x"][:1000].tolist() == [r.mirror_x for r in rows[FINE_SAMPLES.apid][:1000]]
+        assert alpha.housekeeping[name].tolist() == [row[name] for row in housekeeping]
+    assert alpha.samples.values["mirror_x"][:1000].tolist() == [row.mirror_x for row in samples[:1000]]
     assert alpha.samples.time_s[-1] == pytest.approx(8.0 - 1e-4)
 
 

@@ -6,13 +6,13 @@ import struct
 import numpy as np
 import pytest
 
-from flightsw.ccsds.space_packet import telemetry_packets
 from flightsw.errors import ConfigError
 from flightsw.hal import SAMPLE
+from flightsw.operations import LIGHT_REFUSED, MODE_CHANGE, REASONS, Status
 from flightsw.pat.modes import Mode, Role
-from flightsw.services.dictionary import FINE_SAMPLES, HOUSEKEEPING
-from flightsw.services.events import Event, Severity
-from flightsw.terminal import Status
+from flightsw.services.dictionary import HOUSEKEEPING
+from flightsw.services.events import DEVICE_LOST, Severity
+from flightsw.services.pus.packet import Report, TelemetryCounter
 from hil.kernel import TRUTH
 from hil.recorder import Recorder, read
 from hil.run_data import load
@@ -31,11 +31,18 @@ SCENARIO = {
     "timeline": TIMELINE,
 }  # fmt: skip
 EVENTS = [
-    Event(0.01, Severity.INFO, "MODE_CHANGE", "STANDBY -> POINT: commanded"),
-    Event(1.5, Severity.LOW, "LIGHT_REFUSED", "light at (3, 4) urad: not the partner's"),
-    Event(2.25, Severity.INFO, "MODE_CHANGE", "POINT -> SCAN: pointed, initiator"),
-    Event(7.0, Severity.HIGH, "MODE_CHANGE", "SCAN -> SAFE: commanded"),
+    MODE_CHANGE.at(0.01, Mode.STANDBY, Mode.POINT, REASONS.index("commanded to acquire")),
+    LIGHT_REFUSED.at(1.5, 3.0, 4.0),
+    MODE_CHANGE.at(2.25, Mode.POINT, Mode.SCAN, REASONS.index("pointed, initiator")),
+    DEVICE_LOST.at(3.5, "alpha-camera is silent: größer"),
+    MODE_CHANGE.at(7.0, Mode.SCAN, Mode.SAFE, REASONS.index("commanded"), severity=Severity.HIGH),
 ]
+#: A packet of PUS telemetry with its structure's number in two octets ahead of the items (ECSS-E-ST-70-41C, 7.4.3).
+ITEMS_AT = 6 + 7 + 7 + 2
+
+
+def is_samples(message, terminal):
+    return message.topic == f"{terminal}/telemetry" and message.data[7:9] == bytes([3, 26])
 
 
 def random_records(dtype, rng):
@@ -85,9 +92,9 @@ def test_everything_comes_back_as_it_was_written(written):
 def test_samples_are_what_struct_reads_in_the_packets(written):
     folder, _, _ = written
     decoded = [
-        struct.unpack_from(">5f", message.data, 14 + 20 * k)
+        struct.unpack_from(">5f", message.data, ITEMS_AT + 20 * k)
         for message in read(folder / "record.mcap")
-        if message.topic == "bravo/telemetry" and int.from_bytes(message.data[:2], "big") & 0x7FF == FINE_SAMPLES.apid
+        if is_samples(message, "bravo")
         for k in range(RATE // 10)
     ]
     assert load(folder).terminals[1].samples.values.tolist() == decoded
@@ -154,11 +161,7 @@ def test_a_record_cut_at_any_octet_reads_up_to_the_cut_and_says_so(written, tmp_
 def test_a_packet_with_a_wrong_checksum_is_left_out_and_noted(written, tmp_path):
     folder, samples, _ = written
     octets = bytearray((folder / "record.mcap").read_bytes())
-    packets = [
-        message.data
-        for message in read(folder / "record.mcap")
-        if message.topic == "alpha/telemetry" and int.from_bytes(message.data[:2], "big") & 0x7FF == FINE_SAMPLES.apid
-    ]
+    packets = [message.data for message in read(folder / "record.mcap") if is_samples(message, "alpha")]
     octets[octets.index(packets[7]) + 1000] ^= 0x10
     (tmp_path / "record.mcap").write_bytes(octets)
     run = load(tmp_path)
@@ -171,17 +174,47 @@ def test_a_packet_with_a_wrong_checksum_is_left_out_and_noted(written, tmp_path)
     assert len(both[0]) == len(both[1]) == len(rest) and np.array_equal(both[0].time_s, both[1].time_s)
 
 
-def test_packets_that_the_dictionary_does_not_describe_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        (
+            Report(3, 25, b"\x00\x01" + bytes(HOUSEKEEPING.dtype.itemsize + 3)),
+            "housekeeping packets: expected one length",
+        ),
+        (Report(5, 1, b"\x03\xe7"), "event 999: expected one of the dictionary"),
+        (
+            Report(5, 1, b"\x00\x01\x00\x01"),
+            "event 1: expected one of the dictionary, found: reason: expected 1 octets",
+        ),
+        (
+            Report(5, 1, b"\x00\x01\x00\x09\x00"),
+            "event 1: expected one of the dictionary, found: target: expected STANDBY",
+        ),
+    ],
+)
+def test_packets_that_the_dictionary_does_not_describe_are_refused(tmp_path, odd, says):
     class Odd(Recorder):
         def odd(self):
-            rows = np.zeros((1, HOUSEKEEPING.dtype.itemsize + 3), np.uint8)
-            packet = telemetry_packets(HOUSEKEEPING.apid, 0, np.array([0]), rows)[0].tobytes()
+            packet = TelemetryCounter().packet(odd, 0)
             self._writer.add_message(self._telemetry[0], 0, packet, 0)
 
     with Odd(tmp_path / "record.mcap", NAMES, json.dumps(SCENARIO).encode(), RATE) as recorder:
         recorder.odd()
-    with pytest.raises(ConfigError, match="housekeeping packets: expected one length"):
+    with pytest.raises(ConfigError, match=says + ".*another version of the dictionary: run it again"):
         load(tmp_path)
+
+
+def test_reports_of_other_services_are_no_events(tmp_path):
+    class Answered(Recorder):
+        def answer(self):
+            counter = TelemetryCounter()
+            for report in (Report(5, 8, b"\x01\x00\x01"), Report(17, 2), Report(1, 7, b"\x18\x01\xc0\x05")):
+                self._writer.add_message(self._telemetry[0], 0, counter.packet(report, 0), 0)
+
+    with Answered(tmp_path / "record.mcap", NAMES, json.dumps(SCENARIO).encode(), RATE) as recorder:
+        recorder.answer()
+    run = load(tmp_path)
+    assert run.terminals[0].events == () and not any("CRC" in note for note in run.notes)
 
 
 def test_an_empty_record_has_no_time(tmp_path):
