@@ -40,7 +40,7 @@ async def _offer(dut, octets: bytes) -> None:
     dut.s_axis_tvalid.value = 0
 
 
-@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.test(timeout_time=100, timeout_unit="ms")
 async def octets(dut) -> None:
     """All octets on offer without a pause arrive, at the baud rate to a clock period over all of them."""
     line = await _start(dut)
@@ -55,7 +55,7 @@ async def octets(dut) -> None:
     assert line.broken == 0
 
 
-@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.test(timeout_time=100, timeout_unit="ms")
 async def one_by_one(dut) -> None:
     """Octets with rests between them; the line is high as long as it rests."""
     line = await _start(dut)
