@@ -1,8 +1,8 @@
 """Space packets, CCSDS 133.0-B-2: the primary header (clause 4.1.3), packets one at a time and in bulk, idle packets.
 
 Packets of devices and of data carry a secondary header of 8 octets, the time in microseconds since the epoch of the
-run; those of services have that of PUS, in `flightsw.services.pus.packet`. Each ends with a CRC-16 over the whole packet
-(the packet error control of ECSS-E-ST-70-41C, 7.4.4.1, polynomial 0x1021).
+run; those of services have that of PUS, in `flightsw.services.pus.packet`. Each ends with a CRC-16 over the whole
+packet (the packet error control of ECSS-E-ST-70-41C, 7.4.4.1, polynomial 0x1021).
 Idle packets (4.1.4.2.3) have neither.
 """
 
