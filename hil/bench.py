@@ -11,7 +11,6 @@
 """
 
 import os
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import combinations
@@ -21,7 +20,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from flightsw.errors import ConfigError
-from hil.configuration import Model, first_problem
+from hil.configuration import Model, first_problem, read_table, shipped_in
 from hil.protocol import Kind
 from hil.realtime import RealTimeModel
 from hil.scenario import Scenario
@@ -203,11 +202,7 @@ def check(bench: Bench, scenario: Scenario) -> None:
 
 def shipped() -> dict[str, str]:
     """Names of the benches that come with the package, each with its description."""
-    found = {}
-    for entry in sorted(files("hil").joinpath("benches").iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".toml"):
-            found[entry.name.removesuffix(".toml")] = str(tomllib.loads(entry.read_text())["description"])
-    return found
+    return shipped_in(files("hil").joinpath("benches"))
 
 
 def load(name: str) -> Bench:
@@ -215,20 +210,7 @@ def load(name: str) -> Bench:
 
     Raises ConfigError, in one line that names file and key, for everything that is wrong with it.
     """
-    path = Path(name)
-    if not name.endswith(".toml") and not path.exists():
-        known = shipped()
-        if name not in known:
-            raise ConfigError(f"bench {name}: expected a TOML file or one of {', '.join(known)}; found neither")
-        path = Path(str(files("hil").joinpath("benches", f"{name}.toml")))
-    try:
-        table = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: expected a bench file, found none; those shipped: {', '.join(shipped())}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected a readable text file, found: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: expected TOML, found: {error}") from None
+    path, table = read_table("bench", name, files("hil").joinpath("benches"), f"those shipped: {', '.join(shipped())}")
     try:
         return Bench.model_validate(table, context={"folder": path.parent})
     except ValidationError as error:

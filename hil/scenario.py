@@ -3,7 +3,6 @@
 A scenario names two terminals. What both share stands in `[both]`; `[terminals.NAME]` adds to it or overrides it.
 """
 
-import tomllib
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from flightsw.errors import ConfigError
 from flightsw.settings import TerminalSettings
-from hil.configuration import Model, first_problem
+from hil.configuration import Model, first_problem, read_table, shipped_in
 from hil.faults import FaultModel
 from sim.terminal import HardwareModel
 
@@ -153,12 +152,7 @@ class Scenario(Model):
 
 def shipped() -> dict[str, str]:
     """Names of the scenarios that come with the package, each with its description."""
-    folder = files("sim").joinpath("scenarios")
-    found = {}
-    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".toml"):
-            found[entry.name.removesuffix(".toml")] = str(tomllib.loads(entry.read_text())["description"])
-    return found
+    return shipped_in(files("sim").joinpath("scenarios"))
 
 
 def load(name: str) -> Scenario:
@@ -166,22 +160,9 @@ def load(name: str) -> Scenario:
 
     Raises ConfigError, in one line that names file and key, for everything that is wrong with it.
     """
-    path = Path(name)
-    if not name.endswith(".toml") and not path.exists():
-        known = shipped()
-        if name not in known:
-            raise ConfigError(f"scenario {name}: expected a TOML file or one of {', '.join(known)}; found neither")
-        path = Path(str(files("sim").joinpath("scenarios", f"{name}.toml")))
-    try:
-        table = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: expected a scenario file, found none; `beamlock run --list` shows those shipped"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected a readable text file, found: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: expected TOML, found: {error}") from None
+    path, table = read_table(
+        "scenario", name, files("sim").joinpath("scenarios"), "`beamlock run --list` shows those shipped"
+    )
     try:
         return Scenario.model_validate(_spread(table, path.parent))
     except ValidationError as error:
