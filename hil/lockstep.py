@@ -6,7 +6,7 @@ runs one frame on what its devices measured. The same scenario and seed give the
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from flightsw.pat import fine_loop
 from flightsw.pat.detection import hot_pixel_mask
 from flightsw.pat.modes import CLOSED, Mode
 from flightsw.services.events import Event, Severity
+from flightsw.services.parameters import Parameters
 from flightsw.terminal import Terminal
 from hil.attached import AttachedDevices
 from hil.data_link import STRIP, DataLink
@@ -61,9 +62,12 @@ class Lockstep:
         world: World,
         attached: AttachedDevices | None = None,
         pacer: Pacer | None = None,
+        parameters: Sequence[Parameters | None] = (None, None),
+        from_ground: bool = False,
     ) -> None:
         """`attached`: devices that are not simulated; `pacer`: keeps wall time, of samples where the host closes a fine
-        loop over attached devices, else of frames.
+        loop over attached devices, else of frames; `parameters`: those of each terminal, none for the defaults;
+        `from_ground`: the timeline's commands are left to operators.
         """
         rate = scenario.sample_rate_hz
         block = rate // FRAME_RATE_HZ
@@ -115,13 +119,15 @@ class Lockstep:
             partner = models[1 - i].flight
             plan = partner.spacecraft_id, partner.acquisition.role
             self.devices.append(equipment.devices)
-            self.terminals.append(Terminal(name, models[i].flight, equipment.devices, world.profiles[i], *plan, hot))
+            self.terminals.append(
+                Terminal(name, models[i].flight, equipment.devices, world.profiles[i], *plan, hot, parameters[i])
+            )
             self._equipment.append(equipment)
         self._attached = attached
         self._pacer = pacer
         self._late = 0
         self._mixed = None if attached is None and pacer is None else self._mix(pacer)
-        self._timeline = Timeline(scenario.timeline, world.names, world.blocked)
+        self._timeline = Timeline(scenario.timeline, world.names, world.blocked, from_ground)
         self._faults: set[tuple[int, str]] = set()
         self._locked = False
 
@@ -162,11 +168,12 @@ class Lockstep:
         progress: Callable[[float, float], None] | None = None,
         until: Callable[[Outcome], bool] | None = None,
         data: DataLink | None = None,
+        ground: Sequence[Callable[[float], None]] = (),
     ) -> Outcome:
         """Run to the end of the scenario, or until `until` says so.
 
         progress: called every simulated second with the simulated and the wall time since the start, in s; data: what
-        the link carries.
+        the link carries; ground: called with the time in each frame, after both terminals, for their links to the ground.
         """
         outcome, clock = self.outcome, self.clock
         begin = time.perf_counter()
@@ -182,6 +189,8 @@ class Lockstep:
                 self._look_after(self._attached, now)
             for terminal in self.terminals:
                 terminal.frame(now)
+            for link in ground:
+                link(now)
             self._observe(now, recorder)
             if self._attached is not None and recorder is not None:
                 for traffic in self._attached.traffic():

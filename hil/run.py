@@ -17,9 +17,10 @@ from hil.compilation import compile_kernels
 from hil.data_link import DataLink
 from hil.encoders import PYTHON, EncoderKind, board_encoder_kind, encoder_kind
 from hil.faults import FaultModel
+from hil.ground.spacecraft import GroundSettings, Spacecraft, remembered
 from hil.lockstep import Lockstep, Outcome
 from hil.protocol import Kind
-from hil.realtime import Pacer, real_time
+from hil.realtime import Pacer, RealTimeModel, real_time
 from hil.recorder import Recorder
 from hil.scenario import Scenario
 from hil.world import build
@@ -55,11 +56,13 @@ def run(
     bench: Bench = ALL_SIMULATED,
     faults: Sequence[FaultModel] = (),
     announce: Callable[[str], None] | None = None,
+    ground: GroundSettings | None = None,
 ) -> Run:
     """Run a scenario with the devices of a bench; record, events and summary go to `folder`.
 
     payload: sent during COMM, through `encoder` at both ends but where the bench has another; faults: on the lines of
-    devices, beside those of the scenario; announce: called with a line that a person should read.
+    devices, beside those of the scenario; announce: called with a line that a person should read; ground: links to the
+    ground, which run in wall time and leave the timeline's commands to the operator.
 
     Raises ConfigError if the scenario cannot be run, or the folder cannot be written, and DeviceError or ProtocolError
     if a device is not there, or not the one that it should be, at the start.
@@ -82,15 +85,24 @@ def run(
     as_json = json.dumps({**scenario.model_dump(mode="json"), "seed": seed, "duration_s": duration_s}).encode()
     with ExitStack() as stack:
         attached = pacer = None
+        memories = [] if ground is None else stack.enter_context(remembered(ground, scenario, folder))
         faults = (*scenario.faults, *faults)
         if faults or any(bench.terminal(name).bound for name in world.names):
             attached = stack.enter_context(AttachedDevices(bench, scenario, seed, faults))
-        if bench.real_time is not None:
-            for note in stack.enter_context(real_time(bench.real_time)):
+        wall_time = bench.real_time or (None if ground is None else RealTimeModel())
+        if wall_time is not None:
+            for note in stack.enter_context(real_time(wall_time)):
                 (announce or _ignore)(note)
             host_closes = attached is not None and attached.host_closes_a_loop
-            pacer = Pacer(scenario.sample_rate_hz if host_closes else FRAME_RATE_HZ, bench.real_time)
-        engine = Lockstep(scenario, world, attached, pacer)
+            pacer = Pacer(scenario.sample_rate_hz if host_closes else FRAME_RATE_HZ, wall_time)
+        parameters = [memory.parameters for memory in memories] or (None, None)
+        engine = Lockstep(scenario, world, attached, pacer, parameters, ground is not None)
+        spacecraft = [
+            stack.enter_context(Spacecraft(terminal, memory, scenario.epoch))
+            for terminal, memory in zip(engine.terminals, memories, strict=False)
+        ]
+        for each in spacecraft:
+            (announce or _ignore)(each.about)
         recorder = stack.enter_context(Recorder(folder / RECORD, world.names, as_json, scenario.sample_rate_hz))
         if attached is not None:
             about = {
@@ -103,7 +115,7 @@ def run(
         if payload is not None:
             encoders = encoders_of(bench, scenario, attached, encoder, announce)
             data = DataLink(scenario, world, payload, seed, encoders)
-        outcome = engine.run(recorder, progress, data=data)
+        outcome = engine.run(recorder, progress, data=data, ground=[each.frame for each in spacecraft])
         devices = None if attached is None else attached.summary()
     with (folder / EVENTS).open("w") as file:
         for terminal, event in outcome.events:
@@ -121,6 +133,8 @@ def run(
     if pacer is not None:
         summary["real_time"] = pacer.summary()
     latencies = {**({} if pacer is None else pacer.latencies()), **({} if attached is None else attached.latencies())}
+    if spacecraft:
+        summary["ground"] = {each.name: each.summary() for each in spacecraft}
     if latencies:
         summary["latency"] = {name: latency.state() for name, latency in latencies.items()}
     if data is not None:

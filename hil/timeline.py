@@ -17,10 +17,16 @@ EARTH = "earth"
 class Timeline:
     """Commands and faults of a scenario, in time. A scenario without a command lets both terminals acquire at once.
 
-    blocked: bool (frames,), the frames in which the Earth is in the way.
+    blocked: bool (frames,), the frames in which the Earth is in the way; faults_only: commands are left to operators.
     """
 
-    def __init__(self, entries: Sequence[TimelineEntry], names: Sequence[str], blocked: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        entries: Sequence[TimelineEntry],
+        names: Sequence[str],
+        blocked: NDArray[np.bool_],
+        faults_only: bool = False,
+    ) -> None:
         self._commands: list[tuple[float, int, Command]] = []
         self._faults: list[tuple[float, float, int, str]] = []
         for entry in entries:
@@ -33,13 +39,15 @@ class Timeline:
                     self._faults.append((entry.at_s, entry.at_s + (entry.duration_s or math.inf), i, entry.fault))
         if not self._commands:
             self._commands = [(0.0, i, Command.ACQUIRE) for i in range(len(names))]
+        if faults_only:
+            self._commands = []
         for start, end in _intervals(blocked):
             self._faults.extend((start * FRAME_S, end * FRAME_S, i, EARTH) for i in range(len(names)))
         self._commands.sort()
         ends = [t for start, end, _, _ in self._faults for t in (start, end)]
         self._changes = sorted({t for t, _, _ in self._commands} | set(ends) - {math.inf})
         self._at = 0
-        self.next_s = self._changes[0]
+        self.next_s = self._changes[0] if self._changes else math.inf
 
     def advance(self, now_s: float) -> None:
         """Move on past everything that is due at `now_s`."""

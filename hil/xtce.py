@@ -13,7 +13,7 @@ checksum of a command are for the ground system to fill in; they are zero here. 
 packets, is left out: ground systems have their own way to wrap a command up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -91,7 +91,10 @@ class _Types:
         if item.kind == "text":
             element = self._start("String", type_name, item.unit)
             variable = _add(_add(element, "StringDataEncoding"), "Variable", maxSizeInBits=str(_LONGEST_TEXT_BITS))
-            _dynamic(variable, _length_name(name), 8, 0)
+            if self._what == "Argument":
+                _dynamic(variable, _length_name(item.name), 8, 0, "Argument")
+            else:
+                _dynamic(variable, _length_name(name), 8, 0)
         elif item.kind == "octets":
             element = self._start("Binary", type_name, item.unit)
             # PKT_LEN is one less than the octets behind the primary header
@@ -243,7 +246,7 @@ class _Commands:
         _add(command, "BaseMetaCommand", metaCommandRef=_COMMAND)
         if kind.asked:
             arguments = _add(command, "ArgumentList")
-            for item in kind.asked:
+            for item in _with_lengths(kind.asked):
                 reference = self._types.of(f"{kind.name}_{item.name}", item)
                 _add(
                     arguments,
@@ -256,7 +259,7 @@ class _Commands:
         entries = _add(container, "EntryList")
         _fixed(entries, "service_and_subtype", bytes([kind.service, kind.subtype]))
         _fixed(entries, "source", bytes(2))
-        for item in kind.arguments:
+        for item in _with_lengths(kind.arguments):
             if item.fixed is None:
                 _add(entries, "ArgumentRefEntry", argumentRef=item.name)
             else:
@@ -281,9 +284,18 @@ def _integer(parent: Element, bits: int) -> None:
     _add(parent, "IntegerDataEncoding", sizeInBits=str(bits), encoding="unsigned")
 
 
-def _dynamic(parent: Element, parameter: str, slope: int, intercept: int) -> None:
+def _with_lengths(arguments: tuple[Item, ...]) -> Iterator[Item]:
+    """Arguments, with the length of each text ahead of it: XTCE wants it by name."""
+    for item in arguments:
+        if item.kind == "text":
+            yield Item(_length_name(item.name), "u2", "", f"octets of {item.name}")
+        yield item
+
+
+def _dynamic(parent: Element, name: str, slope: int, intercept: int, what: str = "Parameter") -> None:
     value = _add(parent, "DynamicValue")
-    _add(value, "ParameterInstanceRef", parameterRef=parameter, useCalibratedValue="false")
+    reference = _add(value, f"{what}InstanceRef", useCalibratedValue="false")
+    reference.set(f"{what.lower()}Ref", name)
     _add(value, "LinearAdjustment", slope=str(slope), intercept=str(intercept))
 
 

@@ -32,6 +32,9 @@ _PARITY_BITS = 7
 _PARITY = np.uint8(0x7F)
 _UNCORRECTABLE = -1
 
+# A start sequence at any bit and the codeblock behind it: until then nobody knows whether a CLTU begins there.
+_UNDECIDED_OCTETS = 11
+
 # Codeblocks that are decoded at a time: few at first, for most start sequences in noise are false ones.
 _FIRST_BATCH = 4
 _LARGEST_BATCH = 4096
@@ -112,6 +115,37 @@ def decode(
         sum(cltu.corrected for cltu in found),
     )
     return found, counts
+
+
+class CltuReceiver:
+    """Takes CLTUs out of a stream that comes in pieces of any length, once each is whole.
+
+    Attributes:
+        overlong: CLTUs that were dropped because they had no end in sight.
+    """
+
+    def __init__(self, longest_octets: int = 1 << 14) -> None:
+        """`longest_octets`: of a CLTU, with its start and tail sequences."""
+        self._longest = longest_octets
+        self._held = b""
+        self.overlong = 0
+
+    def push(self, octets: bytes) -> list[bytes]:
+        """What the CLTUs that these octets complete carried: whole frames and fill, end to end."""
+        self._held += octets
+        found, _ = decode(self._held)
+        whole = [each for each in found if each.tail]
+        # what may still become a start sequence stays, and what is behind the last codeblock that was given out
+        keep = len(self._held) - _UNDECIDED_OCTETS
+        if whole:
+            keep = max(keep, whole[-1].position // 8 + len(START_SEQUENCE) + CODEBLOCK_OCTETS * whole[-1].codeblocks)
+        if len(found) > len(whole):
+            keep = found[-1].position // 8
+            if len(self._held) - keep > self._longest:
+                self.overlong += 1
+                keep = len(self._held)
+        self._held = self._held[max(keep, 0) :]
+        return [each.data for each in whole]
 
 
 def bch_encode(information: Octets) -> Octets:

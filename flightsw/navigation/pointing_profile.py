@@ -81,6 +81,10 @@ class PointingProfile:
         self._start_s, self._stop_s = math.inf, -math.inf
         self._cells: list[_Cell] = []
 
+    def with_partner(self, partner: Ephemeris) -> "PointingProfile":
+        """The profile of the same terminal toward a partner whose ephemeris is another one."""
+        return PointingProfile(self._own, partner, self._mounting_azimuth_rad, self._spacing_s)
+
     def at(self, t_s: float) -> PointingAngles:
         """Return where to point at `t_s`, s since the scenario epoch.
 

@@ -10,15 +10,24 @@ What is refused is counted by its reason and told in an event, too. Nothing that
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from flightsw.ccsds.space_packet import SEQUENCE_COUNTS
 from flightsw.errors import BeamlockError, ConfigError, FrameError
 from flightsw.hal import FRAME_RATE_HZ
-from flightsw.operations import ACQUIRE, HOUSEKEEPING_STRUCTURE, LEARN_TONES, SAFE, STANDBY
+from flightsw.operations import (
+    ACQUIRE,
+    FAULT_ENABLE,
+    FAULT_INHIBIT,
+    HOUSEKEEPING_STRUCTURE,
+    LEARN_TONES,
+    SAFE,
+    STANDBY,
+)
 from flightsw.pat.modes import Command, Role
 from flightsw.secret import Secret
-from flightsw.services.declarations import OutOfRange, Value
+from flightsw.services.declarations import CommandKind, OutOfRange, Value
 from flightsw.services.dictionary import EVENTS, STATUS_ITEMS
 from flightsw.services.events import EventKind
 from flightsw.services.parameters import OnBoardParameters
@@ -50,10 +59,17 @@ class Commanding:
     """Carries out telecommands for one terminal.
 
     schedule: the file of the schedule, made with `schedule.EMPTY` where there was none; now_s: the present time, by
-    which what is in it may have expired. Raises ConfigError if the file is of something else.
+    which what is in it may have expired; functions: those of service 8 beside the terminal's own, which may raise
+    CommandRefused. Raises ConfigError if the file is of something else.
     """
 
-    def __init__(self, terminal: Terminal, schedule: TwoCopies | None = None, now_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        schedule: TwoCopies | None = None,
+        now_s: float = 0.0,
+        functions: Mapping[CommandKind, Callable[..., None]] | None = None,
+    ) -> None:
         self.refused: Counter[FailureCode] = Counter()
         self._terminal = terminal
         self._store = schedule
@@ -64,19 +80,22 @@ class Commanding:
         self._events = EventReporting(EVENTS)
         self._schedule = Schedule(self._keep)
         self._monitoring = Monitoring(board, self._tell)
-        functions = Functions(
+        service_8 = Functions(
             {
                 ACQUIRE: lambda role: terminal.command(Command.ACQUIRE, None if role == 0 else Role(role - 1)),
                 STANDBY: lambda: terminal.command(Command.STANDBY),
                 SAFE: lambda: terminal.command(Command.SAFE),
                 LEARN_TONES: terminal.learn_tones,
+                FAULT_INHIBIT: terminal.faults.inhibit,
+                FAULT_ENABLE: terminal.faults.enable,
+                **(functions or {}),
             },
             lambda: terminal.mode,
         )
         services: tuple[Service, ...] = (
             self._housekeeping,
             self._events,
-            functions,
+            service_8,
             self._schedule,
             self._monitoring,
             ConnectionTest(),
@@ -140,6 +159,8 @@ class Commanding:
         service, subtype = packet[7:9].ljust(2, b"\0")
         sequence_count = int.from_bytes(packet[2:4], "big") % SEQUENCE_COUNTS
         self._tell(COMMAND_REFUSED, service, subtype, sequence_count, code, str(why))
+        if code == FailureCode.NOT_STORED:
+            self._terminal.miss_storage()
         request = packet[:REQUEST_OCTETS]
         if len(request) < REQUEST_OCTETS:
             # there is nothing to name it by in a report

@@ -6,7 +6,7 @@ What follows from it: the layouts that the recorder writes and the services chec
 
 from flightsw import operations
 from flightsw.operations import FINE_SAMPLES, HOUSEKEEPING, PARAMETERS
-from flightsw.services import events
+from flightsw.services import events, ground_operations
 from flightsw.services.declarations import CommandKind, Item, PacketKind
 from flightsw.services.events import EventKind
 from flightsw.services.pus import (
@@ -50,7 +50,14 @@ PACKETS: tuple[PacketKind, ...] = (
 #: Kinds of event by name.
 EVENTS: dict[str, EventKind] = {
     kind.name: kind
-    for kinds in (operations.EVENTS, events.EVENTS, verification.EVENTS, schedule.EVENTS, monitoring.EVENTS)
+    for kinds in (
+        operations.EVENTS,
+        events.EVENTS,
+        verification.EVENTS,
+        schedule.EVENTS,
+        monitoring.EVENTS,
+        ground_operations.EVENTS,
+    )
     for kind in kinds
 }
 
@@ -59,6 +66,7 @@ COMMANDS: dict[str, CommandKind] = {
     kind.name: kind
     for kinds in (
         operations.FUNCTIONS,
+        ground_operations.FUNCTIONS,
         parameter_management.setters(PARAMETERS),
         parameter_management.COMMANDS,
         housekeeping.COMMANDS,

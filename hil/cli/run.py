@@ -3,6 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hil.ground.spacecraft import GroundSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--payload", type=Path, metavar="FILE", help="send FILE from the first terminal to the second")
     parser.add_argument(
         "--encoder", choices=("python", "rtl"), default="python", help="what makes the bits of the payload's link"
+    )
+    parser.add_argument(
+        "--ground",
+        metavar="ADDRESS",
+        help="in wall time, commanded from the ground: tcp:PORT or udp:PORT,PORT, the second terminal at the next port",
+    )
+    parser.add_argument("--frames", choices=("aos", "tm"), default="aos", help="of the ground link (default aos)")
+    parser.add_argument("--keys", type=Path, metavar="FILE", help="key store of both spacecraft, for the ground link")
+    parser.add_argument(
+        "--in-clear", action="store_true", help="a ground link beyond this machine without security: do not"
     )
     parser.add_argument("--no-report", action="store_true", help="leave out report.html")
 
@@ -68,6 +82,7 @@ def execute(arguments: argparse.Namespace) -> int:
         bench.ALL_SIMULATED if arguments.bench is None else bench.load(arguments.bench),
         [faults.parse(text) for text in arguments.fault],
         _say,
+        _ground(arguments),
     )
     if show is not None:
         print(file=sys.stderr)
@@ -78,6 +93,25 @@ def execute(arguments: argparse.Namespace) -> int:
         write_report(folder)
         print(f"report      {folder / REPORT}")
     return 0 if finished.goal_met else 1
+
+
+def _ground(arguments: argparse.Namespace) -> "GroundSettings | None":
+    """The ground link that is asked for. Raises ConfigError for one beyond this machine without security."""
+    from flightsw.errors import ConfigError
+    from hil.ground import port
+    from hil.ground.spacecraft import GroundSettings
+
+    if arguments.ground is None:
+        if arguments.keys is not None:
+            raise ConfigError(f"--keys {arguments.keys}: expected --ground ADDRESS with it, found none")
+        return None
+    address = port.parse(arguments.ground)
+    if arguments.keys is None and not address.is_loopback and not arguments.in_clear:
+        raise ConfigError(
+            f"--ground {address}: expected --keys FILE for a link beyond this machine, found none; "
+            "`beamlock keys generate` makes them"
+        )
+    return GroundSettings(address, arguments.keys, arguments.frames)
 
 
 def _say(line: str) -> None:

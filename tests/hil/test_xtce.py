@@ -158,6 +158,8 @@ def put_together(root, name, values):
 def pack(root, type_name, value):
     (declared,) = [t for t in root.find(f"{XTCE}CommandMetaData/{XTCE}ArgumentTypeSet") if t.get("name") == type_name]
     number, real = (declared.find(f".//{XTCE}{kind}DataEncoding") for kind in ("Integer", "Float"))
+    if declared.tag.endswith("StringArgumentType"):
+        return value.encode()
     if real is not None:
         return struct.pack({"32": ">f", "64": ">d"}[real.get("sizeInBits")], value)
     if declared.tag.endswith("TimeArgumentType"):
@@ -174,7 +176,8 @@ def test_commands_are_those_of_the_dictionary(document):
             continue
         values = {item.name: 1 if item.kind == "u1" else VALUES[item.kind] for item in kind.asked}
         values = {name: 1e-4 if name.startswith("pointing") else value for name, value in values.items()}
-        octets = bytearray(put_together(root, kind.name, values))
+        lengths = {f"{name}_octets": len(value.encode()) for name, value in values.items() if isinstance(value, str)}
+        octets = bytearray(put_together(root, kind.name, values | lengths))
         # what the ground system fills in
         octets[2:4] = (0xC000 | 44).to_bytes(2, "big")
         octets[4:6] = (len(octets) - 7).to_bytes(2, "big")

@@ -39,7 +39,7 @@ from flightsw.ccsds.space_packet import OVERHEAD, telemetry_packets
 from flightsw.errors import ConfigError
 from flightsw.services.cfdp.copy import CHECKSUMS, FileCopy
 from flightsw.services.cfdp.filestore import Filestore
-from flightsw.services.cfdp.handlers import Clock, Counts, Destination, Source, Timing
+from flightsw.services.cfdp.handlers import SEGMENT_OCTETS, Clock, Counts, Destination, Source, Timing
 
 CFDP_APID = 100
 #: A file that arrives may be told to be of any size: a forged one may not take all memory.
@@ -72,8 +72,16 @@ class Entity:
         next_transaction: the number of the next file: what was before a restart must not be used again.
     """
 
-    def __init__(self, entity: int, peer: int, filestore: Filestore, timing: Timing, next_transaction: int = 0) -> None:
-        """`entity` and `peer`: entity identifiers, 0 to 65535."""
+    def __init__(
+        self,
+        entity: int,
+        peer: int,
+        filestore: Filestore,
+        timing: Timing,
+        next_transaction: int = 0,
+        segment_octets: int = SEGMENT_OCTETS,
+    ) -> None:
+        """`entity` and `peer`: entity identifiers, 0 to 65535; `segment_octets`: of a file in one PDU."""
         self.finished: deque[Transfer] = deque()
         self.counts = Counts()
         self.next_transaction = next_transaction
@@ -81,6 +89,7 @@ class Entity:
         self._peer = peer
         self._filestore = filestore
         self._timing = timing
+        self._segment_octets = segment_octets
         self._clock = Clock()
         self._outgoing: deque[Source] = deque()
         self._incoming: dict[int, Destination] = {}
@@ -122,7 +131,17 @@ class Entity:
         number = self.next_transaction
         self.next_transaction += 1
         self._outgoing.append(
-            Source(self._entity, self._peer, number, copy, request, self._clock, self._timing, self.counts)
+            Source(
+                self._entity,
+                self._peer,
+                number,
+                copy,
+                request,
+                self._clock,
+                self._timing,
+                self.counts,
+                self._segment_octets,
+            )
         )
         return number
 
@@ -193,7 +212,8 @@ class Entity:
             if acknowledged and isinstance(pdu, EofPdu):
                 self._acknowledge(pdu, DirectiveType.EOF_PDU)
         elif isinstance(pdu, MetadataPdu) and len(self._incoming) < _MOST_INCOMING:
-            incoming = Destination(self._entity, self._peer, FileCopy(self._filestore), self._clock, self._timing)
+            copy = FileCopy(self._filestore)
+            incoming = Destination(self._entity, self._peer, copy, self._clock, self._timing, self._segment_octets)
             self._incoming[number] = incoming
             self._metadata_asked.pop(number, None)
             answers = incoming.take(pdu)

@@ -37,17 +37,17 @@ class FolderFilestore:
 
     def source(self, name: str) -> BinaryIO:
         """The file, to be read."""
-        return self._place(name).open("rb")
+        return self.path(name).open("rb")
 
     def create(self, name: str) -> BinaryIO:
         """An empty file beside the place that the name says."""
-        part = _part(self._place(name))
+        part = _part(self.path(name))
         part.unlink(missing_ok=True)
         return part.open("x+b")
 
     def keep(self, name: str, file: BinaryIO) -> None:
         """Write what is left to the disk, and rename: after a loss of power there is the old file or the new one."""
-        place = self._place(name)
+        place = self.path(name)
         with file:
             file.flush()
             os.fsync(file.fileno())
@@ -58,9 +58,10 @@ class FolderFilestore:
         # a full disk may refuse what is still to be written, which nobody wants any more
         with suppress(OSError):
             file.close()
-        _part(self._place(name)).unlink(missing_ok=True)
+        _part(self.path(name)).unlink(missing_ok=True)
 
-    def _place(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """Where the file of that name is. Raises OSError for a name that leads out of the folder, or to a folder."""
         if "\0" in name:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         # links are followed, and may lead out as well

@@ -41,9 +41,10 @@ from spacepackets.util import ByteFieldU16
 
 from flightsw.services.cfdp.copy import FileCopy, Rejection
 
-#: Octets of the file in one PDU; with the offset and a header of 12 octets it is a PDU of 1016.
+#: Octets of the file in one PDU, unless the entity was told otherwise.
 SEGMENT_OCTETS = 1000
-_PDU_OCTETS = 1016
+#: Header and offset ahead of them.
+_PDU_OVERHEAD = 16
 _NUMBER_BITS = 32
 
 
@@ -143,13 +144,13 @@ def _local(entity: int) -> LocalEntityConfig:
     return LocalEntityConfig(ByteFieldU16(entity), IndicationConfig(*[False] * 6), _Faults())
 
 
-def _remote(entity: int, timing: Timing) -> RemoteEntityConfigTable:
+def _remote(entity: int, timing: Timing, segment_octets: int) -> RemoteEntityConfigTable:
     return RemoteEntityConfigTable(
         [
             RemoteEntityConfig(
                 ByteFieldU16(entity),
-                max_file_segment_len=SEGMENT_OCTETS,
-                max_packet_len=_PDU_OCTETS,
+                max_file_segment_len=segment_octets,
+                max_packet_len=segment_octets + _PDU_OVERHEAD,
                 closure_requested=False,
                 crc_on_transmission=False,
                 default_transmission_mode=TransmissionMode.ACKNOWLEDGED,
@@ -186,11 +187,12 @@ class Source(SourceHandler):
         clock: Clock,
         timing: Timing,
         counts: Counts,
+        segment_octets: int,
     ) -> None:
         count = SeqCountProvider(_NUMBER_BITS)
         count.count = number
         timers = _CheckTimers(clock, timing.answer_s)
-        super().__init__(_local(entity), _User(copy_), _remote(peer, timing), timers, count)
+        super().__init__(_local(entity), _User(copy_), _remote(peer, timing, segment_octets), timers, count)
         self.number = number
         self.name = str(request.dest_file)
         self.outcome: FinishedParams | None = None
@@ -198,6 +200,7 @@ class Source(SourceHandler):
         self._clock = clock
         self._timing = timing
         self._counts = counts
+        self._segment_octets = segment_octets
         self._asked = _LostSegments()
         self._metadata_asked = False
         self._ready: deque[bytes] = deque()
@@ -247,7 +250,7 @@ class Source(SourceHandler):
             gaps.clear()
             return None
         begin = gaps[0][0]
-        end = min(begin + SEGMENT_OCTETS, gaps[0][1])
+        end = min(begin + self._segment_octets, gaps[0][1])
         self._asked.remove_lost_segment((begin, end))
         return NakPdu(self.pdu_conf, begin, end, [(begin, end)])
 
@@ -296,9 +299,11 @@ class Destination(DestHandler):
         name: of the file, once known.
     """
 
-    def __init__(self, entity: int, peer: int, copy_: FileCopy, clock: Clock, timing: Timing) -> None:
+    def __init__(
+        self, entity: int, peer: int, copy_: FileCopy, clock: Clock, timing: Timing, segment_octets: int
+    ) -> None:
         timers = _CheckTimers(clock, timing.answer_s)
-        super().__init__(_local(entity), _User(copy_), _remote(peer, timing), timers)
+        super().__init__(_local(entity), _User(copy_), _remote(peer, timing, segment_octets), timers)
         self.outcome: FinishedParams | None = None
         self.name = ""
         self._copy = copy_

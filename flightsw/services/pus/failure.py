@@ -24,6 +24,7 @@ class FailureCode(IntEnum):
     UNKNOWN_NUMBER = 10
     NO_ROOM = 11
     NOT_STORED = 12
+    NOT_DONE = 13
 
 
 class CommandRefused(BeamlockError):

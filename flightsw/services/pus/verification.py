@@ -70,6 +70,7 @@ _STAGES = {
     FailureCode.UNKNOWN_NUMBER: Stage.START,
     FailureCode.NO_ROOM: Stage.START,
     FailureCode.NOT_STORED: Stage.COMPLETION,
+    FailureCode.NOT_DONE: Stage.COMPLETION,
 }
 
 

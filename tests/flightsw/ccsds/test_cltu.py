@@ -135,6 +135,23 @@ def test_cltus_end_to_end_and_one_that_is_cut():
     assert (counts.start_sequences, counts.false_starts, counts.codeblocks, counts.corrected) == (3, 0, 4, 0)
 
 
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.integers(1, 60), st.binary(max_size=9))
+def test_a_stream_in_pieces_gives_what_it_gives_in_one(frames, piece, noise):
+    stream = b"".join(noise + cltu.encode(frame) for frame in frames) + b"\x55"
+    receiver = cltu.CltuReceiver()
+    taken = [data for at in range(0, len(stream), piece) for data in receiver.push(stream[at : at + piece])]
+    assert taken == [found.data for found in cltu.decode(stream)[0]]
+    assert receiver.overlong == 0
+
+
+def test_a_cltu_without_an_end_does_not_take_all_memory():
+    receiver = cltu.CltuReceiver(longest_octets=100)
+    endless = cltu.encode(bytes(700))[:-8]
+    assert receiver.push(endless) == []
+    assert receiver.overlong == 1
+    assert receiver.push(cltu.encode(b"next")) == [b"next\x55\x55\x55"]
+
+
 def test_a_start_sequence_at_the_end_of_the_stream():
     found, counts = cltu.decode(b"\0\0" + cltu.START_SEQUENCE, start_errors=0)
     assert (found, counts.start_sequences, counts.false_starts) == ([], 1, 1)

@@ -506,7 +506,16 @@ def test_definitions_are_described_disabled_and_forgotten(bench):
 
 def test_every_command_of_the_dictionary_is_taken(bench):
     """With what an operator would give; nothing is refused for its form."""
-    values = {"u1": 1, "u2": 1, "u4": 100, "f4": 0.0, "f8": 0.0, "time": 9_000_000, "octets": telecommand(17, 1)}
+    values = {
+        "u1": 1,
+        "u2": 1,
+        "u4": 100,
+        "f4": 0.0,
+        "f8": 0.0,
+        "time": 9_000_000,
+        "text": "a",
+        "octets": telecommand(17, 1),
+    }
     for kind in COMMANDS.values():
         data = kind.encode(*[values[item.kind] for item in kind.asked])
         bench.send(telecommand(kind.service, kind.subtype, data))
