@@ -74,20 +74,11 @@ class TleOrbit:
 
     def __init__(self, line1: str, line2: str, epoch: datetime) -> None:
         """Read the two lines. Raises ConfigError for a line that is not of a two-line element set, and says why."""
-        lines = line1.rstrip(), line2.rstrip()
-        for number, line in enumerate(lines, start=1):
-            _check_tle_line(line, number)
+        lines = check_tle(line1, line2)
         self.satellite = lines[0][2:7].strip()
-        if lines[1][2:7].strip() != self.satellite:
-            raise ConfigError(
-                f"TLE: expected the same satellite number in both lines, found {self.satellite} in line 1 and "
-                f"{lines[1][2:7].strip()} in line 2; take both lines of one satellite"
-            )
         self.epoch = check_epoch(epoch)
         self._satrec = Satrec.twoline2rv(*lines, WGS72)
-        elapsed = self.epoch - J2000
-        self._day = 2_451_545.0 + elapsed.days
-        self._second = elapsed.seconds + elapsed.microseconds * 1e-6
+        self._day, self._second = julian_day(self.epoch)
 
     @classmethod
     def from_file(cls, path: str | Path, epoch: datetime) -> Self:
@@ -113,7 +104,7 @@ class TleOrbit:
         bad = (code != 0) | ~np.isfinite(position).all(axis=1)
         if bad.any():
             first = int(np.argmax(bad))
-            found = _SGP4_ERRORS.get(int(code[first]), "a position that is not a number")
+            found = SGP4_ERRORS.get(int(code[first]), "a position that is not a number")
             raise ConfigError(
                 f"TLE of satellite {self.satellite}: expected an orbit at {t_s[first]:.3f} s from the epoch, found "
                 f"{found} (SGP4 code {code[first]}); check the elements, or take some nearer to {self.epoch:%Y-%m-%d}"
@@ -199,6 +190,26 @@ def check_epoch(epoch: datetime) -> datetime:
     return epoch.astimezone(UTC)
 
 
+def julian_day(epoch: datetime) -> tuple[float, float]:
+    """The Julian date of `epoch` (UTC): the noon before it in days, and the seconds from there."""
+    elapsed = epoch - J2000
+    return 2_451_545.0 + elapsed.days, elapsed.seconds + elapsed.microseconds * 1e-6
+
+
+def check_tle(line1: str, line2: str) -> tuple[str, str]:
+    """Both lines without trailing blanks. Raises ConfigError where they are no two-line element set, and says why."""
+    lines = line1.rstrip(), line2.rstrip()
+    for number, line in enumerate(lines, start=1):
+        _check_tle_line(line, number)
+    first, second = (line[2:7].strip() for line in lines)
+    if first != second:
+        raise ConfigError(
+            f"TLE: expected the same satellite number in both lines, found {first} in line 1 and {second} in line 2; "
+            "take both lines of one satellite"
+        )
+    return lines
+
+
 def read_text(path: str | Path) -> str:
     """The text of an ephemeris file. Raises ConfigError naming the file."""
     try:
@@ -214,7 +225,8 @@ NODE_STEP = 10.0  # s
 _SUBSTEPS = 10
 _CHUNK = 32
 
-_SGP4_ERRORS = {
+#: What SGP4's error codes mean.
+SGP4_ERRORS = {
     1: "a mean eccentricity outside 0 to 1",
     2: "a mean motion below zero",
     3: "an eccentricity outside 0 to 1 after perturbation",
