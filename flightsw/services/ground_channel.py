@@ -1,7 +1,8 @@
 """The ground link as both ends have to know it: frames, virtual channels, associations.
 
 Files have a virtual channel of their own up the line: a telecommand that is sent again comes behind frames that were
-protected after it, and one association would take it for a replay.
+protected after it, and one association would take it for a replay. Each way has two associations, one at work and one
+for the key that comes after: so a key is replaced without a gap.
 
 ```
  up    TC frames with segment headers, one packet in each, in CLTUs
@@ -27,8 +28,10 @@ SEGMENT_OCTETS = 950
 #: W of FARM-1, and K of FOP-1, which may be half of it.
 FARM_WINDOW = 20
 FOP_WINDOW = FARM_WINDOW // 2
-#: Keys of one spacecraft.
-KEYS = 3
+#: Ways that have a key of their own: telecommands, files up, all frames down.
+WAYS = 3
+#: Keys of one spacecraft: those to begin with, and those that come after.
+KEYS = 2 * WAYS
 
 Direction = Literal["send", "receive"]
 
@@ -38,7 +41,7 @@ class GroundChannel:
     """One spacecraft's channel.
 
     kind: of the frames down. first_key: of the association of telecommands; those of the files up and of all frames
-    down have the two keys that follow. Associations are numbered as their keys.
+    down have the two keys that follow, and three more wait for their turn. Associations are numbered as these keys.
     """
 
     spacecraft_id: int
@@ -70,5 +73,5 @@ class GroundChannel:
                 virtual_channels=channels,
                 key_id=key,
             )
-            for key, (kind, direction, channels) in enumerate(rows, self.first_key)
+            for key, (kind, direction, channels) in enumerate([*rows, *rows], self.first_key)
         ]

@@ -112,11 +112,11 @@ class SecurityServices:
         self._keep(association)
 
     def stop(self, spi: int) -> None:
-        """Raises ConfigError unless the association is at work, and for the last one that takes telecommands."""
+        """Raises ConfigError unless the association is at work, and for the last one of a channel of telecommands."""
         association = self.associations[spi]
         if self._is_last_for_commands(association):
             raise ConfigError(
-                f"association {spi}: expected another one at work for telecommands, found this one alone: "
+                f"association {spi}: expected another one at work for its telecommands, found this one alone: "
                 "start another first"
             )
         association.stop()
@@ -184,11 +184,14 @@ class SecurityServices:
         self._file.write(Secret(json.dumps(self._commanded, sort_keys=True).encode()))
 
     def _is_last_for_commands(self, association: SecurityAssociation) -> bool:
+        """Whether no other association takes telecommand frames of its virtual channel."""
+        settings = association.settings
         at_work = [
             each
             for each in self.associations
             if each.state is AssociationState.OPERATIONAL
-            and each.settings.kind == "tc"
-            and each.settings.direction == "receive"
+            and (each.settings.kind, each.settings.direction) == ("tc", "receive")
+            and each.settings.spacecraft_id == settings.spacecraft_id
+            and each.settings.virtual_channels == settings.virtual_channels
         ]
         return at_work == [association]

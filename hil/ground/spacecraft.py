@@ -26,7 +26,7 @@ from flightsw.services.cfdp.filestore import FolderFilestore
 from flightsw.services.cfdp.handlers import Timing
 from flightsw.services.commanding import Commanding
 from flightsw.services.counters import Counters
-from flightsw.services.ground_channel import KEYS, SEGMENT_OCTETS, GroundChannel
+from flightsw.services.ground_channel import KEYS, SEGMENT_OCTETS, WAYS, GroundChannel
 from flightsw.services.ground_link import GroundLink
 from flightsw.services.keys import KeyStore
 from flightsw.services.parameters import NOTHING, Parameters
@@ -151,7 +151,9 @@ class Spacecraft:
         """`epoch`: of the terminal's time, for ephemerides."""
         self.name = memory.name
         channel = memory.channel
-        secured = "in the clear" if memory.security is None else f"keys {channel.first_key} and the two that follow"
+        secured = (
+            "in the clear" if memory.security is None else f"keys {channel.first_key} to {channel.first_key + KEYS - 1}"
+        )
         self.about = f"{self.name}: {memory.address}, spacecraft {channel.spacecraft_id}, {channel.kind}, {secured}"
         self._terminal = terminal
         self._memory = memory
@@ -198,14 +200,18 @@ class Spacecraft:
 
 
 def open_security(channel: GroundChannel, keys: KeyStore, path: Path, on_board: bool) -> SecurityServices:
-    """Keys and associations of one end. Raises ConfigError unless all of the channel's keys are active."""
+    """Keys and associations of one end. Raises ConfigError unless each way has an association at work."""
     security = SecurityServices(keys, channel.associations(on_board), path)
-    idle = [each.settings.key_id for each in security.associations if each.state is not AssociationState.OPERATIONAL]
-    if idle and len(idle) == KEYS:
+    working = {
+        (each.settings.spi - channel.first_key) % WAYS
+        for each in security.associations
+        if each.state is AssociationState.OPERATIONAL
+    }
+    if len(working) < WAYS:
         security.close()
-        first, last = channel.first_key, channel.first_key + KEYS - 1
+        first, last = channel.first_key, channel.first_key + WAYS - 1
         raise ConfigError(
-            f"ground link of spacecraft {channel.spacecraft_id}: expected keys {first} to {last} active, found none: "
-            f"`beamlock keys activate FILE {first}-{last}` at each end"
+            f"ground link of spacecraft {channel.spacecraft_id}: expected keys {first} to {last} active, found "
+            f"{len(working)} of {WAYS} associations at work: `beamlock keys activate FILE {first}-{last}` at each end"
         )
     return security

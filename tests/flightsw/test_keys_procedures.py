@@ -145,7 +145,7 @@ def test_what_an_operator_may_not_do(ground_and_board):
     _, board = ground_and_board
     with running(board, settings("receive"), settings("receive", 2, 2, kind="tm")) as services:
         cases = [
-            (lambda: services.stop(1), "expected another one at work for telecommands, found this one alone"),
+            (lambda: services.stop(1), "expected another one at work for its telecommands, found this one alone"),
             (lambda: services.start(1), "association 1 to be started: expected it keyed, found operational"),
             (lambda: services.rekey(1, 2), "association 1 to be rekeyed: expected it stopped, found it at work"),
             (lambda: services.deactivate_key(1), "no association at work has it, found that 1 does: stop that first"),

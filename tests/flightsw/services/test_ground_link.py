@@ -21,8 +21,16 @@ from flightsw.services.cfdp.filestore import FolderFilestore
 from flightsw.services.commanding import Commanding
 from flightsw.services.ground_channel import COMMANDS, SEGMENT_OCTETS, GroundChannel
 from flightsw.services.ground_link import GroundLink
-from flightsw.services.ground_operations import functions
+from flightsw.services.ground_operations import (
+    ASSOCIATION_REKEY,
+    ASSOCIATION_START,
+    ASSOCIATION_STOP,
+    KEY_ACTIVATE,
+    KEY_DEACTIVATE,
+    functions,
+)
 from flightsw.services.keys import KeyStore
+from flightsw.services.pus.failure import FailureCode
 from hil.ground.spacecraft import FILE_TIMING, open_security
 from hil.ground.station import GroundStation
 
@@ -100,7 +108,7 @@ def line(terminal, tmp_path):
 def copied_keys(folder):
     """A key store for each end, the same before any key is active."""
     folder.mkdir(parents=True)
-    keys.generate(folder / "keys", range(1, 4))
+    keys.generate(folder / "keys", range(1, 10))
     for name in ("board", "ground"):
         (folder / name).mkdir()
         for file in ("keys", "keys.copy"):
@@ -223,6 +231,43 @@ def test_what_was_recorded_is_refused_again_and_after_a_restart(terminal, make_t
         second.close()
 
 
+def test_a_key_is_replaced_by_command_without_a_gap(secured):
+    board, ground = secured.securities
+
+    def function(kind, *values):
+        data = kind.encode(*values)
+        packet = bytes(
+            PusTc(service=8, message_subtype=1, apid=1, seq_count=values[0], app_data=data, ack_flags=0b1111).pack()
+        )
+        before = len(secured.reports(1, 7))
+        secured.station.command(packet)
+        secured.run(lambda: len(secured.reports(1, 7)) > before)
+
+    # association 1 of telecommands, key 1, gives way to association 4 with key 4
+    function(KEY_ACTIVATE, 4)
+    ground.activate_key(4)
+    function(ASSOCIATION_REKEY, 4, 4)
+    function(ASSOCIATION_START, 4)
+    ground.rekey(4, 4)
+    ground.start(4)
+    ground.stop(1)
+    function(ASSOCIATION_STOP, 1)
+    function(KEY_DEACTIVATE, 1)
+    assert board.key_inventory()[1] is keys.KeyState.DEACTIVATED
+    assert board.status(4).state == 2
+    secured.station.command(ping(500))
+    secured.run(lambda: secured.reports(17, 2))
+    # the last one that takes telecommands stays
+    secured.station.command(
+        bytes(PusTc(service=8, message_subtype=1, apid=1, seq_count=9, app_data=ASSOCIATION_STOP.encode(4)).pack())
+    )
+    secured.run(lambda: secured.reports(1, 8))
+    assert bytes(secured.reports(1, 8)[0].source_data)[-1] == FailureCode.NOT_DONE
+    assert "expected another one at work for its telecommands" in next(
+        e.text for e in secured.events if e.name == "COMMAND_REFUSED"
+    )
+
+
 def test_nothing_goes_down_in_the_clear_when_its_association_is_stopped(secured):
     secured.run(lambda: secured.station.ready)
     secured.securities[0].stop(3)
@@ -250,6 +295,6 @@ def test_a_flood_of_forged_frames_makes_one_event_a_second(secured):
 
 
 def test_keys_that_are_not_active_are_said(tmp_path):
-    keys.generate(tmp_path / "keys", range(1, 4))
+    keys.generate(tmp_path / "keys", range(1, 7))
     with KeyStore(tmp_path / "keys") as store, pytest.raises(ConfigError, match="expected keys 1 to 3 active"):
         open_security(GroundChannel(SPACECRAFT), store, tmp_path / "associations", on_board=True)
