@@ -20,12 +20,9 @@ from pathlib import Path
 from hil.acquisition import Runner
 from hil.campaign_batch import run_batch
 from hil.campaign_plan import Campaign
-from hil.campaign_store import CampaignStore, writing
+from hil.campaign_store import CampaignStore, alone, writing
 from hil.failed_run import keep_failed_run
 from hil.workers import Workers, processes
-
-#: Failed runs whose record is kept, in run order; a minute of two terminals at 10 kHz takes 43 MB.
-RECORDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +42,23 @@ def campaign(
     workers: Workers,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    recorded: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Do all runs of a campaign, or those that `folder` lacks, and make its table.
+    """Do all runs of a campaign, or those that `folder` lacks, make its table, and record those that failed.
 
-    Raises ConfigError for what cannot be run, before anything is, and for a folder or workers that fail on the way:
-    what is done is kept.
+    progress: called with each batch; recorded: with how many of the failed runs have their record, and how many there
+    are. Raises ConfigError for what cannot be run, before anything is, and for a folder or workers that fail on the
+    way: what is done is kept.
     """
     plan.check()
     # orbits without sight of each other are said now, and not once a run
     Runner(plan.scenario_of(0))
-    store = CampaignStore(folder, plan, resume)
-    if not store.is_merged:
-        store.merge(_count(plan, store, workers, progress))
-    store.remove_parts()
-    _keep_failed(plan, store, workers)
+    with alone(folder):
+        store = CampaignStore(folder, plan, resume)
+        if not store.is_merged:
+            store.merge(_count(plan, store, workers, progress))
+        store.remove_parts()
+        _keep_failed(plan, store, workers, recorded)
 
 
 def _count(plan: Campaign, store: CampaignStore, workers: Workers, progress: Callable[[Progress], None] | None) -> int:
@@ -79,11 +79,16 @@ def _count(plan: Campaign, store: CampaignStore, workers: Workers, progress: Cal
     return end
 
 
-def _keep_failed(plan: Campaign, store: CampaignStore, workers: Workers) -> None:
-    missed = [(run, store.failed_run(run), i < RECORDS) for i, run in enumerate(store.missed())]
+def _keep_failed(
+    plan: Campaign, store: CampaignStore, workers: Workers, recorded: Callable[[int, int], None] | None
+) -> None:
+    missed = [(run, store.failed_run(run)) for run in store.missed()]
     todo = [job for job in missed if not job[1].exists()]
     if not workers.see_folder:
         workers = processes(os.cpu_count() or 1)
+    done = len(missed) - len(todo)
     with writing(store.folder):
         for _ in workers.results(partial(keep_failed_run, plan.model_dump_json()), todo):
-            pass
+            done += 1
+            if recorded is not None:
+                recorded(done, len(missed))

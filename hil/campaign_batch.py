@@ -1,5 +1,6 @@
 """One batch of a campaign's runs, wherever it is done: the campaign goes there as JSON, rows come back as Parquet."""
 
+import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,15 @@ def run_batch(campaign_json: str, index: int) -> Batch:
     return Batch(index, file.getvalue(), acquired)
 
 
+def raise_what_is_the_machines(error: Exception) -> None:
+    """Raise what is no property of the run: an OSError, a MemoryError, and a full disk that another error came of."""
+    if isinstance(error, OSError | MemoryError):
+        raise error
+    cause = error.__context__
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise cause
+
+
 def figures(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     """Every figure of a part of a summary with its name: keys joined with dots, rows of a list by item or number."""
     if isinstance(value, dict):
@@ -75,9 +85,8 @@ def _row(campaign: Campaign, run: int) -> dict[str, Any]:
         scenario = with_values(campaign.scenario, values)
         engine, outcome, _ = Runner(scenario).run(seed, early)
         summary = summarise(scenario, seed, engine, outcome, 0.0)
-    except (OSError, MemoryError):
-        raise
     except Exception as error:
+        raise_what_is_the_machines(error)
         return {**row, "error": f"{type(error).__name__}: {error}"}
     row["goal_met"] = outcome.acquired_s is not None if early else summary["goal_met"]
     return row | {name: value for name, value in figures(summary, "") if name not in _LEFT_OUT}

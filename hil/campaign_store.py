@@ -4,7 +4,8 @@
 DIR/campaign.json            what the campaign is: `Campaign`
 DIR/parts/NNNNNN.parquet     the rows of one finished batch each, until all are merged
 DIR/campaign.parquet         the table, in run order; there once the campaign is complete
-DIR/failed/RUN/              of each failed run: scenario.toml, and of the first hundred the whole run folder
+DIR/failed/RUN/              of each failed run: scenario.toml, which repeats it, and its run folder
+DIR/campaign.lock            held by the process that is at work with the folder
 ```
 
 The columns of the table, the unit in each name; null where a run has nothing to say:
@@ -25,6 +26,7 @@ and so on for every figure of `summary.json`, flattened with dots. A mode that a
 and null here.
 """
 
+import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +42,7 @@ from hil.campaign_plan import Campaign
 from hil.configuration import first_problem
 
 TABLE = "campaign.parquet"
-_PLAN, _PARTS, _FAILED = "campaign.json", "parts", "failed"
+_PLAN, _PARTS, _FAILED, _LOCK = "campaign.json", "parts", "failed", "campaign.lock"
 #: Ends the name of what is not whole yet.
 UNFINISHED = ".unfinished"
 #: Parts that are held at a time: some thousand rows.
@@ -129,6 +131,26 @@ class CampaignStore:
         unfinished = path.with_name(path.name + UNFINISHED)
         unfinished.write_bytes(octets)
         unfinished.replace(path)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """The folder of a campaign, made if need be, to oneself; a process that ends in any way lets go of it.
+
+    Raises ConfigError if it cannot be made, or another process is at work with it.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"{folder}: expected a folder that no other process is at work with, found a campaign under way in it; "
+                f"wait for its end, or give another folder"
+            ) from None
+        yield
 
 
 @contextmanager

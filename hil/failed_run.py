@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tomli_w
 
+from hil.campaign_batch import raise_what_is_the_machines
 from hil.campaign_plan import Campaign
 from hil.campaign_store import UNFINISHED
 from hil.run import run
@@ -14,27 +15,33 @@ from hil.variation import with_values
 SCENARIO, ERROR = "scenario.toml", "error.txt"
 
 
-def keep_failed_run(campaign_json: str, index: int, folder: Path, recorded: bool) -> None:
+def keep_failed_run(campaign_json: str, index: int, folder: Path) -> None:
     """Make the folder of a failed run, whole or not at all.
 
-    It has the scenario, its seed included, and, if `recorded`, all that `beamlock run` writes but the report; what
-    could not be made has `error.txt` in its place. Raises OSError if the folder cannot be written.
+    It has the scenario, its seed included, and all that `beamlock run` writes but the report, or `error.txt` if the run
+    raises. Raises OSError if the folder cannot be written.
     """
     campaign = Campaign.model_validate_json(campaign_json)
     seed, values = campaign.draw(index)
     unfinished = folder.with_name(folder.name + UNFINISHED)
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
     try:
-        scenario = with_values(campaign.scenario, values).model_copy(update={"seed": seed})
-        (unfinished / SCENARIO).write_text(as_toml(scenario))
-        if recorded:
-            run(scenario, unfinished)
+        unfinished.mkdir(parents=True)
+        _run(with_values(campaign.scenario, values).model_copy(update={"seed": seed}), unfinished)
+        unfinished.replace(folder)
     except OSError:
+        # what it takes may be what the others lack
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise
+
+
+def _run(scenario: Scenario, folder: Path) -> None:
+    (folder / SCENARIO).write_text(as_toml(scenario))
+    try:
+        run(scenario, folder)
     except Exception as error:
-        (unfinished / ERROR).write_text(f"{type(error).__name__}: {error}\n")
-    unfinished.replace(folder)
+        raise_what_is_the_machines(error)
+        (folder / ERROR).write_text(f"{type(error).__name__}: {error}\n")
 
 
 def as_toml(scenario: Scenario) -> str:

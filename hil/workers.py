@@ -23,6 +23,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from flightsw.errors import ConfigError
+from hil.linear_algebra import on_one_thread
 
 Result = TypeVar("Result")
 #: A scheduler that has not answered by then is not there.
@@ -150,8 +151,7 @@ def _pool(count: int) -> Iterator[Executor]:
 
 def _begin() -> None:
     """What a worker process does first: load the kernels, leave Ctrl-C to the parent, and never outlive it."""
-    # before NumPy is there: threads of its linear algebra wait in a loop for matrices of five rows, on the others' CPUs
-    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    on_one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_leave_with_the_parent, daemon=True).start()
 

@@ -35,6 +35,8 @@ MICIUS_BANDS_HZ = ((0.0, 1.0), (1.0, 10.0), (10.0, 50.0), (50.0, 100.0))
 MICIUS_RMS_URAD = (8.6, 2.8, 1.9, 0.6)
 _WORST_FIT_DB = 3.0
 _FIT_ITERATIONS = 20_000
+#: Share of the table below which a section is rounding error of the fit, and not worth its columns of noise.
+_LEAST_SHARE = 1e-6
 
 PLATFORM = np.dtype(
     [
@@ -145,7 +147,7 @@ def _fit_table(table: list[tuple[float, float]]) -> list[Section]:
     kept = np.arange(len(basis))
     while True:
         weights, _ = nnls(shares[:, kept], np.ones(len(frequency)), maxiter=_FIT_ITERATIONS)
-        kept, weights = kept[weights > 0.0], weights[weights > 0.0]
+        kept, weights = kept[weights > _LEAST_SHARE], weights[weights > _LEAST_SHARE]
         if len(kept) <= SECTIONS:
             break
         kept = np.delete(kept, np.argmin(weights))

@@ -21,6 +21,8 @@ from scipy.special import ndtri
 _BLOCK = 8
 _WINDOW = 3  # pixels on each side of the peak for the centroid
 _RING = 5  # pixels from the peak to the ring that must be dark; a saturated spot ends before it
+#: Pixels at each edge of the image that are not looked at.
+BLIND_PIXELS = _RING
 _RING_LEVEL = 0.1  # of the peak, or
 _RING_NOISE = 2.0  # times the noise: a pixel above the larger of the two is lit
 _RING_SHARE = 0.15  # of the ring's pixels

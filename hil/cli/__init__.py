@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from flightsw.errors import BeamlockError, DeviceError
+from hil.linear_algebra import on_one_thread
 
 _COMMANDS = {
     "run": "one run of a scenario, with a report",
     "campaign": "ten thousand runs of a scenario, counted",
+    "mesh": "a constellation of terminals as one network: latency, availability, resilience",
     "validate": "the models against formulas and published figures, a table",
     "design": "the best search, and the fine loop against gain, rate and delay, of a scenario",
     "link": "encode, decode or simulate a link by its profile",
@@ -19,6 +21,7 @@ _COMMANDS = {
     "hdl": "the encoder's Verilog: list, lint, test, prove, synthesise, build for a board",
     "devices": "serial ports and USB devices that are there, and who answers at an address",
     "emulate": "a device, simulated or in RTL, behind a pseudo-terminal or TCP",
+    "ground": "command spacecraft in flight and see what they tell: a small operator's client",
     "dictionary": "commands, telemetry, events and parameters as XTCE or Markdown",
     "keys": "keys of the security of frames: generate, list, activate, deactivate",
     "doctor": "what this machine has for simulation, real time, serial, USB and HDL, and what to do about the rest",
@@ -30,6 +33,7 @@ EXIT_GOAL_MISSED, EXIT_BAD_INPUT, EXIT_DEVICE = 1, 2, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 1 goal missed, 2 bad input, 3 a device failed."""
+    on_one_thread()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(
         prog="beamlock",

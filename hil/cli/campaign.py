@@ -95,12 +95,12 @@ def execute(arguments: argparse.Namespace) -> int:
     )
     workers = processes(arguments.jobs or os.cpu_count() or 1) if arguments.dask is None else dask(arguments.dask)
     begin = time.perf_counter()
-    show = _line if sys.stderr.isatty() else None
+    show = (_line, _recorded) if sys.stderr.isatty() else (None, None)
     try:
         try:
-            campaign(plan, arguments.out, workers, arguments.resume, show)
+            campaign(plan, arguments.out, workers, arguments.resume, *show)
         finally:
-            if show is not None:
+            if sys.stderr.isatty():
                 print(file=sys.stderr)
     except KeyboardInterrupt:
         print("beamlock: interrupted; what is done is kept, go on with --resume", file=sys.stderr)
@@ -132,6 +132,10 @@ def _line(p: Any) -> None:
     print(f"\r{done:79}", end="", file=sys.stderr, flush=True)
 
 
+def _recorded(done: int, total: int) -> None:
+    print(f"\r{f'{done} of {total} failed runs recorded':79}", end="", file=sys.stderr, flush=True)
+
+
 def _print_counts(folder: Path) -> None:
     import numpy as np
     from pyarrow import parquet
@@ -154,4 +158,4 @@ def _print_counts(folder: Path) -> None:
     raised = len(errors.drop_null())
     print(f"goal missed {missed}{f', of which {raised} by an error' if raised else ''}")
     if missed:
-        print(f"            {folder / 'failed'} has a scenario of each, to run alone")
+        print(f"            {folder / 'failed'} has scenario and record of each")

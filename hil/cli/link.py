@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     decode.add_argument("--stats", type=Path, metavar="F", help="write the counts as JSON")
     simulate.epilog = "example: beamlock link simulate --profile aos_rs_i5 --photons-per-bit 10:40:5"
     simulate.add_argument("--photons-per-bit", required=True, metavar="A:B:STEP")
-    simulate.add_argument("--receiver", default="preamplified_ook", choices=("preamplified_ook", "dpsk", "apd_ook"))
+    receivers = ("preamplified_ook", "dpsk", "apd_ook", "photon_counting_ook")
+    simulate.add_argument("--receiver", default="preamplified_ook", choices=receivers)
     simulate.add_argument("--soft", action="store_true", help="decode soft bits")
     simulate.add_argument("--frames", type=int, default=2000, metavar="N", help="per level at most (default 2000)")
     simulate.add_argument("--seed", type=int, default=1, metavar="N")

@@ -7,7 +7,7 @@ import numpy as np
 
 from flightsw.errors import ConfigError
 from flightsw.hal import FRAME_RATE_HZ, FRAME_S
-from flightsw.pat.detection import Detection
+from flightsw.pat.detection import BLIND_PIXELS, Detection
 from flightsw.pat.modes import Role, negotiate_role
 from flightsw.pat.scan import Spiral, miss_probability, track_pitch
 from flightsw.pat.search import Search
@@ -19,8 +19,6 @@ from sim.link_budget import SPEED_OF_LIGHT
 
 _URAD = 1e-6
 _ANSWERS = 200
-#: Pixels at the edge of the image in which the detector does not look, `flightsw.pat.detection`.
-_BLIND_PIXELS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def require_formula(scenario: Scenario) -> None:
 def field_urad(terminal: TerminalModel) -> float:
     """How far from its middle the acquisition camera's image is looked at."""
     camera = terminal.hardware.camera
-    return (0.5 * camera.pixels - _BLIND_PIXELS) * camera.pixel_urad
+    return (0.5 * camera.pixels - BLIND_PIXELS) * camera.pixel_urad
 
 
 def pitch_urad(settings: AcquisitionSettings) -> float:

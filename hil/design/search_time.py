@@ -3,7 +3,7 @@
 A target at r, Rayleigh distributed, is touched by a spiral of pitch D once the path is R_c away from it: when the
 spiral has come to R = r + D/2 - R_c + u, with u even in +-D/2, that is after pi R^2 / (D v). What is not detected, or
 lies outside, is looked for in the next scan, which is wider; its error stays as it is within a time slot, and is
-another in the next one, where the roles change. With slots of one scan each these are the repeated scans of PAT.md.
+another in the next one, where the roles change. With slots of one scan each the error is drawn anew for every scan.
 """
 
 import math

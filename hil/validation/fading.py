@@ -15,7 +15,8 @@ from sim.receiver import Receiver, ReceiverModel
 
 _URAD = 1e-6
 _BLOCK = 500_000
-_SOURCE = "PAT.md, pointing loss"
+_LOSS = "beta density of the pointing loss: Kiasaleh, Opt. Eng. 33, 3748, 1994"
+_BEST = "Toyoshima et al., J. Opt. Soc. Am. A 19, 567, 2002"
 
 Array = NDArray[np.float64]
 
@@ -34,9 +35,14 @@ def fades(quick: bool, w_urad: float = 15.0, sigma_urad: float = 2.0, bias_urad:
         deep += int(np.count_nonzero(gain < 0.5))
     on_axis, off_axis = np.transpose(means)
     return [
-        Figure("E[I]", "", near(0.9336, _SOURCE, absolute=1e-3), mean(on_axis)),
-        Figure("E[I] with the bias", "", near(0.8664, _SOURCE, absolute=1e-3), mean(off_axis)),
-        Figure("P(I < 0.5)", "", near(5.84e-5, _SOURCE, relative=0.1), share(deep, blocks * _BLOCK)),
+        Figure("E[I]", "", near(0.9336, _LOSS, absolute=1e-3), mean(on_axis)),
+        Figure(
+            "E[I] with the bias",
+            "",
+            near(0.8664, f"{_LOSS}, times exp(-2 b^2 / (w^2 + 4 sigma^2))", absolute=1e-3),
+            mean(off_axis),
+        ),
+        Figure("P(I < 0.5)", "", near(5.84e-5, _LOSS, relative=0.1), share(deep, blocks * _BLOCK)),
     ]
 
 
@@ -53,9 +59,9 @@ def best_divergence(quick: bool, sigma_urad: float = 2.0, outage: float = 1e-3) 
         levels.append([np.partition(intensities(o, errors), rank)[rank] for o in beams])
     best = minimum(ratios, -np.log(levels))
     return [
-        Figure(f"w/sigma, outage {outage:g}", "", near(5.26, _SOURCE, absolute=0.1), best),
+        Figure(f"w/sigma, outage {outage:g}", "", near(5.26, "2 sqrt(ln(1 / outage))", absolute=0.1), best),
         *(
-            Figure(f"w/sigma, mean BER {rate:g}", "", near(value, _SOURCE, absolute=0.1), _best_for(rate, sigma_urad))
+            Figure(f"w/sigma, mean BER {rate:g}", "", near(value, _BEST, absolute=0.1), _best_for(rate, sigma_urad))
             for rate, value in {1e-6: 5.99, 1e-9: 7.37}.items()
         ),
     ]
@@ -123,28 +129,17 @@ def vibration(frequency_hz: float) -> PlatformModel:
     return PlatformModel(initial_error_urad=0.0, drift_urad_s=0.0, spectrum=table)
 
 
-def _strongest(record: NDArray[np.void], parts: list[Section]) -> NDArray[np.void]:
-    """The platform with its strongest section alone: the fit adds some of rounding error, which cost noise to draw."""
-    strongest = int(np.argmax([part.variance_rad2 for part in parts]))
-    for name in ("order", "transition", "noise"):
-        record[name][0] = record[name][strongest]
-    record["vibration"][:, 0] = record["vibration"][:, strongest]
-    record["sections"] = 1
-    return record
-
-
 def bursts(quick: bool, theta_0_sigma: float = 3.0, rms_frequency_hz: float = 70.7) -> list[Figure]:
     """Rate and length of fades in the time series of a shaking platform's light."""
     model = vibration(rms_frequency_hz)
-    parts = sections(model)
-    sigma = math.sqrt(sum(part.variance_rad2 for part in parts))
+    sigma = math.sqrt(sum(part.variance_rad2 for part in sections(model)))
     rate_hz = 20_000.0
     rng = np.random.Generator(np.random.SFC64(9))
-    record = _strongest(platform.new_platform(model, rate_hz, rng), parts).reshape(1)
+    record = platform.new_platform(model, rate_hz, rng).reshape(1)
     o = beam(15.0)
     least = float(intensities(o, np.array([[theta_0_sigma * sigma, 0.0]]))[0])
     block_s = 10.0
-    noise = np.empty((round(block_s * rate_hz), 2 * int(record["order"][0, 0])))
+    noise = np.empty((round(block_s * rate_hz), platform.columns(model)))
     fading = False
     counts = []
     for _ in range(600 if quick else 2400):
@@ -153,7 +148,7 @@ def bursts(quick: bool, theta_0_sigma: float = 3.0, rms_frequency_hz: float = 70
         counts.append((begun, faded))
     begun, faded = np.transpose(counts).astype(np.float64)
     ratio = float(faded.sum() / begun.sum())
-    source = "PAT.md, fades"
+    source = "crossings of a Rayleigh envelope: Rice, Bell Syst. Tech. J. 27, 109, 1948"
     to_ms = 1e3 / rate_hz
     # a ratio of two means: its scatter is that of what one block has beyond the ratio
     beyond = mean((faded - ratio * begun) / begun.mean() * to_ms)

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from hil.validation.check import Figure, at_least, exact, near, within_db
 from sim import optics
@@ -16,7 +16,11 @@ from sim.sky import Sky
 from sim.sun import ASTRONOMICAL_UNIT, SUN_RADIUS, spectral_radiance
 
 _WAVELENGTH_M = 1550e-9
-_SOURCE = "PAT.md, link"
+_GAUSSIAN = "far field of a Gaussian beam, 2 P / (pi w^2): Siegman, Lasers, 1986, ch. 17"
+_AMPLIFIED = "Humblet and Azizoglu, J. Lightwave Technol. 9, 1991"
+_STANDARD = "SDA OCT Standard 3.2.0"
+_SUN = "black body of 5772 K: IAU 2015 resolution B3"
+_APERTURE = "Klein and Degnan, Appl. Opt. 13, 1974"
 
 
 def link(
@@ -35,19 +39,45 @@ def link(
         """On the axis, uW/m^2."""
         return float(optics.new_optics(laser, model, laser)["signal_intensity"]) / (range_km * 1e3) ** 2 * 1e6
 
+    def efficiency(truncation: float) -> float:
+        """Of the aperture, its radius over the 1/e^2 radius of the beam in it."""
+        cut = float(
+            optics.new_optics(laser, lossless.model_copy(update={"truncation": truncation}), laser)["signal_intensity"]
+        )
+        return cut * _WAVELENGTH_M**2 / (power_w * lossless.collecting_area_m2)
+
+    best = float(minimize_scalar(lambda a: -efficiency(a), bounds=(0.5, 2.0), method="bounded").x)
     least_w = 25e-6 * float(optics.new_optics(laser, lossless, laser)["aperture"])
     channel = OpticalChannel(ReceiverModel(), _WAVELENGTH_M, line_rate_gbps * 1e9, np.random.default_rng(13))
     photons = float(channel.photons_per_bit(np.array([least_w]))[0])
     return [
-        Figure("irradiance without losses", "uW/m^2", within_db(324.2, _SOURCE, 0.1), exact(irradiance(lossless))),
-        Figure("irradiance with losses", "uW/m^2", at_least(25.0, "SDA OCT 3.2"), exact(irradiance(OpticsModel()))),
-        Figure("25 uW/m^2 on the aperture", "dBm", near(-39.01, _SOURCE, absolute=0.1), exact(dbm(least_w))),
-        Figure("the same per bit", "photons", within_db(393.0, _SOURCE, 0.1), exact(photons)),
-        *(
-            Figure(f"{name} at BER 1e-9", "photons", within_db(value, _SOURCE, 0.1), exact(_sensitivity(kind)))
-            for name, kind, value in (("preamplified OOK", "preamplified_ook", 38.4), ("DPSK", "dpsk", 20.03))
+        Figure("irradiance without losses", "uW/m^2", within_db(324.2, _GAUSSIAN, 0.1), exact(irradiance(lossless))),
+        Figure("irradiance with losses", "uW/m^2", at_least(25.0, _STANDARD), exact(irradiance(OpticsModel()))),
+        Figure(
+            "25 uW/m^2 on the aperture",
+            "dBm",
+            near(-39.01, f"{_STANDARD}, times pi D^2 / 4", absolute=0.1),
+            exact(dbm(least_w)),
         ),
-        Figure("sun on the tracking sensor", "uW", within_db(0.132, "PAT.md, sun", 0.1), exact(_sunlight(aperture_mm))),
+        Figure(
+            "the same per bit", "photons", within_db(393.0, "h c / lambda a photon: CODATA 2018", 0.1), exact(photons)
+        ),
+        *(
+            Figure(f"{name} at BER 1e-9", "photons", within_db(value, source, 0.1), exact(_sensitivity(kind)))
+            for name, kind, value, source in (
+                ("preamplified OOK", "preamplified_ook", 38.4, _AMPLIFIED),
+                ("DPSK", "dpsk", 20.03, _AMPLIFIED),
+                (
+                    "photon-counting OOK",
+                    "photon_counting_ook",
+                    10.02,
+                    "quantum limit of OOK, ln(5e8) / 2: Pierce, 1978",
+                ),
+            )
+        ),
+        Figure("efficiency of the aperture, best", "", within_db(0.8145, _APERTURE, 0.1), exact(efficiency(best))),
+        Figure("truncation at the best", "", near(1.12, _APERTURE, absolute=0.01), exact(best)),
+        Figure("sun on the tracking sensor", "uW", within_db(0.132, _SUN, 0.1), exact(_sunlight(aperture_mm))),
     ]
 
 

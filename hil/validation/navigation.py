@@ -32,7 +32,7 @@ def navigation(
     _, _, world = Runner(load(scenario), 1.0).run(1, until_acquired=True)
     lead = world.frames[0, 0]
     told = world.profiles[0].at(FRAME_S)
-    neighbours = "PAT.md, point-ahead"
+    neighbours = "2 omega d / c of circular orbits, d = 2,000 km"
     vectors = "AIAA 2006-6753: tcppver.out of the sgp4 package, printed to 10 um"
     satellites, world_m, flight_m = _verification()
     oem_world_m, oem_flight_m = _product_errors(oem_step_s, altitude_km)

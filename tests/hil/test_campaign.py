@@ -21,6 +21,7 @@ from pyarrow import parquet
 from scipy.stats import binomtest
 
 import hil.campaign_batch
+import hil.failed_run
 import hil.workers
 from flightsw.errors import ConfigError
 from hil.acquisition import Runner
@@ -289,6 +290,13 @@ def raise_full(*_, **__):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def raise_full_behind_an_error(*_):
+    try:
+        raise_full()
+    except OSError:
+        raise ConfigError("expected a file that can be written") from None
+
+
 def test_a_full_disk_is_said_and_costs_nothing(command, reference, tmp_path, monkeypatch, capsys):
     write, count = Path.write_bytes, []
 
@@ -334,13 +342,53 @@ def test_a_failed_run_repeats_alone(reference, tmp_path):
     assert json.loads((tmp_path / "summary.json").read_text())["modes"]["alpha"]["SCAN"] == row["modes.alpha.SCAN"]
 
 
-def test_records_are_kept_of_some_failed_runs_and_scenarios_of_all(plan, reference, tmp_path, monkeypatch):
-    monkeypatch.setattr(hil.campaign, "RECORDS", 1)
-    campaign(plan, tmp_path, HERE)
-    records = sorted(path.parent.name for path in tmp_path.rglob(RECORD))
+def test_every_failed_run_has_its_record(plan, reference, tmp_path):
+    said = []
+    campaign(plan, tmp_path, HERE, recorded=lambda done, total: said.append((done, total)))
     missed = [row["run"] for row in table(reference).to_pylist() if not row["goal_met"]]
-    assert records == [str(missed[0])]
-    assert len(list(tmp_path.rglob("scenario.toml"))) == len(missed)
+    assert len(missed) > 1
+    assert said == [(i + 1, len(missed)) for i in range(len(missed))]
+    assert {int(path.parent.name) for path in tmp_path.rglob(RECORD)} == set(missed)
+
+
+@pytest.mark.parametrize("fail", [raise_full, raise_full_behind_an_error])
+def test_a_disk_that_is_full_for_a_record_keeps_the_table_and_the_record_is_made_later(
+    plan, reference, tmp_path, monkeypatch, fail
+):
+    make, count = hil.failed_run.run, []
+
+    def full(scenario, folder):
+        count.append(folder)
+        if len(count) == 2:
+            (folder / RECORD).write_bytes(b"half")
+            fail()
+        return make(scenario, folder)
+
+    monkeypatch.setattr(hil.failed_run, "run", full)
+    with pytest.raises(ConfigError, match=r"No space left on device.*--resume"):
+        campaign(plan, tmp_path, HERE)
+    assert table(tmp_path).equals(table(reference))
+    assert len(list((tmp_path / "failed").iterdir())) == 1
+    campaign(plan, tmp_path, HERE, resume=True)
+    for kept in (reference / "failed").iterdir():
+        assert (tmp_path / "failed" / kept.name / RECORD).read_bytes() == (kept / RECORD).read_bytes()
+    assert not list(tmp_path.rglob("error.txt"))
+
+
+def test_a_folder_in_which_a_campaign_is_under_way_is_refused_in_one_line(command, tmp_path, monkeypatch, capsys):
+    add, codes = CampaignStore.add, []
+
+    def another(self, batch):
+        add(self, batch)
+        if not codes:
+            codes.append(command("--resume"))
+
+    monkeypatch.setattr(CampaignStore, "add", another)
+    assert command() == 0
+    assert codes == [2]
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'out'}: expected a folder that no other process is at work with" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", list(shipped()))
@@ -369,8 +417,9 @@ def test_a_run_that_raises_has_its_row_and_the_others_go_on(plan, reference, tmp
     assert (tmp_path / "failed" / "7" / "scenario.toml").exists()
 
 
-def test_a_disk_that_is_full_at_a_worker_is_no_property_of_the_run(plan, tmp_path, monkeypatch):
-    monkeypatch.setattr(hil.campaign_batch, "summarise", raise_full)
+@pytest.mark.parametrize("fail", [raise_full, raise_full_behind_an_error])
+def test_a_disk_that_is_full_at_a_worker_is_no_property_of_the_run(plan, tmp_path, monkeypatch, fail):
+    monkeypatch.setattr(hil.campaign_batch, "summarise", fail)
     with pytest.raises(ConfigError, match=r"No space left on device.*--resume"):
         campaign(plan, tmp_path, HERE)
     assert not list((tmp_path / "parts").iterdir())

@@ -51,7 +51,7 @@ def here():
 
 
 def test_a_spiral_takes_as_long_as_published():
-    # PAT.md: sigma 200, pitch 30, capture 20 urad, 8 mrad/s
+    # published: sigma 200, pitch 30, capture 20 urad, 8 mrad/s
     found = spiral(SIGMA, 30 * URAD, 8e-3, 20 * URAD, Schedule(6 * SIGMA))
     assert found.mean == pytest.approx(1.012, rel=0.005) and found.quantile(0.9) == pytest.approx(2.35, rel=0.01)
     assert found.mean == pytest.approx(mean_time_to_touch(SIGMA, 30 * URAD, 8e-3, 20 * URAD), rel=0.003)
@@ -84,7 +84,7 @@ def test_the_best_radius_of_repeated_scans_is_the_published_one(p, reset, best):
 
 
 def test_the_cells_of_the_lunar_uplink_take_as_long_as_published():
-    # PAT.md: 19 cells of 5 s for 191 urad with a beacon of 110 urad
+    # the LLCD uplink: 19 cells of 5 s for 191 urad with a beacon of 110 urad
     found = step_stare(63.7 * URAD, math.sqrt(3.0) * 55 * URAD, 5.0, 55 * URAD, Schedule(191 * URAD))
     assert found.found == pytest.approx(0.9973, abs=5e-4) and found.mean == pytest.approx(15.6, rel=0.01)
     assert found.times[-1] <= 18 * 5.0
@@ -298,7 +298,7 @@ TONES = [(67.0, 0.8), (100.0, 0.9), (180.0, 0.6)]
 
 
 def ideal(tones, **settings):
-    """PAT.md: 5 kHz, two samples of delay, 0.1 urad of noise, a mirror without dynamics, OLYMPUS."""
+    """The published loop: 5 kHz, two samples of delay, 0.1 urad of noise, a mirror without dynamics, OLYMPUS."""
     own = loop.loop_of(LEO, None).settings.model_copy(
         update={
             "mirror_resonance_hz": None,
@@ -355,7 +355,7 @@ def test_a_faster_loop_and_a_shorter_delay_leave_less():
     assert np.all(np.diff(loop.against_delay(swept, "lqg")) > 0.0)
     by_rate = loop.against_rate(ideal([]), "integrator")
     assert np.all(np.diff(by_rate) < 0.0)
-    # PAT.md, radial, at 1, 5 and 10 kHz: 2.66, 1.19, 0.85
+    # published, radial, at 1, 5 and 10 kHz: 2.66, 1.19, 0.85
     chosen = [RATES_HZ.index(rate) for rate in (1000, 5000, 10_000)]
     assert by_rate[chosen] * 1e6 * math.sqrt(2.0) == pytest.approx([2.66, 1.19, 0.85], rel=0.04)
 

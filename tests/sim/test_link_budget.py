@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import constants
 from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
 
 from sim.link_budget import (
     BeamModel,
     LaserModel,
     OpticsModel,
     SplitModel,
+    aperture_efficiency,
     axial_intensity,
     beam_radius,
     budget,
@@ -98,6 +100,38 @@ def test_beacon_has_its_own_power_and_width_and_none_emits_nothing():
     assert emitted_intensity(LaserModel(signal=signal), LOSSLESS, beacon=True) == 0.0
 
 
+# the aperture that cuts the beam off
+
+
+@pytest.mark.parametrize(("truncation", "obscuration"), [(0.3, 0.0), (1.12, 0.0), (1.0, 0.25), (3.0, 0.4)])
+def test_aperture_efficiency_is_the_field_on_the_axis_over_that_of_the_same_power_spread_evenly(
+    truncation, obscuration
+):
+    # Fraunhofer: on the axis the field is the integral over the aperture, of radius 1; the laser's power is that of
+    # the whole beam
+    field, _ = quad(lambda r: math.exp(-((truncation * r) ** 2)) * 2.0 * math.pi * r, obscuration, 1.0)
+    power, _ = quad(lambda r: math.exp(-2.0 * (truncation * r) ** 2) * 2.0 * math.pi * r, 0.0, math.inf)
+    assert aperture_efficiency(truncation, obscuration) == pytest.approx(field**2 / (math.pi * power), rel=1e-9)
+
+
+@pytest.mark.parametrize("obscuration", [0.0, 0.1, 0.2, 0.3])
+def test_best_truncation_is_the_published_one(obscuration):
+    best = minimize_scalar(lambda a: -aperture_efficiency(a, obscuration), bounds=(0.5, 2.0), method="bounded")
+    # Klein and Degnan's approximation, good to 1 %
+    assert best.x == pytest.approx(1.12 - 1.30 * obscuration**2 + 2.12 * obscuration**4, rel=0.01)
+    if obscuration == 0.0:
+        assert -best.fun == pytest.approx(0.8145, abs=5e-5)
+
+
+def test_a_beam_that_is_cut_off_has_the_gain_of_the_aperture_and_a_wide_one_that_of_its_width():
+    cut = LOSSLESS.model_copy(update={"truncation": 1.12})
+    area = math.pi * 0.04**2
+    # 15 urad of 1550 nm would take an aperture of more than 8 cm
+    assert emitted_intensity(PUBLISHED, cut) == pytest.approx(2.5 * area * 0.8145 / 1550e-9**2, rel=1e-4)
+    wide = LaserModel(signal=BeamModel(power_w=2.5, divergence_fwhm_urad=50.0))
+    assert emitted_intensity(wide, cut) == emitted_intensity(wide, LOSSLESS)
+
+
 # the budget
 
 
@@ -109,14 +143,17 @@ def test_beacon_has_its_own_power_and_width_and_none_emits_nothing():
     losses=st.tuples(st.floats(0.0, 6.0), st.floats(0.0, 6.0)),
     wavefront=st.floats(0.0, 150.0),
     share=st.floats(0.01, 0.84),
+    truncation=st.none() | st.floats(0.5, 3.0),
     distance_km=st.floats(10.0, 50_000.0),
     pointing=st.floats(0.05, 1.0),
 )
 def test_last_row_is_irradiance_times_area_times_losses(
-    power, fwhm, wavelength, apertures, losses, wavefront, share, distance_km, pointing
+    power, fwhm, wavelength, apertures, losses, wavefront, share, truncation, distance_km, pointing
 ):
     laser = LaserModel(signal=BeamModel(power_w=power, divergence_fwhm_urad=fwhm), wavelength_nm=wavelength)
-    sender = OpticsModel(aperture_mm=apertures[0], transmit_loss_db=losses[0], wavefront_error_nm=wavefront)
+    sender = OpticsModel(
+        aperture_mm=apertures[0], truncation=truncation, transmit_loss_db=losses[0], wavefront_error_nm=wavefront
+    )
     receiver = OpticsModel(
         aperture_mm=apertures[1],
         obscuration=0.2,
@@ -127,7 +164,13 @@ def test_last_row_is_irradiance_times_area_times_losses(
     assert rows[-1][1] == pytest.approx(sum(value for _, value, _ in rows[:-1]), abs=1e-9)
 
     # full width at half maximum: 4 ln 2 P / (pi FWHM^2) is the peak of a Gaussian of power P
-    peak = 4.0 * math.log(2.0) * power / (math.pi * (fwhm * 1e-6) ** 2) / (distance_km * 1e3) ** 2
+    peak = 4.0 * math.log(2.0) * power / (math.pi * (fwhm * 1e-6) ** 2)
+    if truncation is not None:
+        # the field on the axis of a cut beam: its integral over the aperture, over the wavelength
+        waist = apertures[0] * 0.5e-3 / truncation
+        field = math.pi * waist**2 * (1.0 - math.exp(-(truncation**2))) / (wavelength * 1e-9)
+        peak = min(peak, field**2 * 2.0 * power / (math.pi * waist**2))
+    peak /= (distance_km * 1e3) ** 2
     area = math.pi * (apertures[1] * 0.5e-3) ** 2 * (1.0 - 0.2**2)
     strehl = math.exp(-((2.0 * math.pi * wavefront / wavelength) ** 2))
     received = peak * area * strehl * pointing * share * 10.0 ** (-(losses[0] + losses[1]) / 10.0)
@@ -186,6 +229,7 @@ def test_default_split_and_one_that_gives_all_away_make_exactly_one():
         {"aperture_mm": 0.0},
         {"obscuration": -0.1},
         {"obscuration": 1.0},
+        {"truncation": 0.0},
         {"transmit_loss_db": -0.1},
         {"receive_loss_db": -0.1},
         {"wavefront_error_nm": -1.0},

@@ -193,6 +193,19 @@ def test_table_of_a_first_order_process_has_its_variance():
     assert found == pytest.approx(OLYMPUS_VARIANCE, rel=0.05)
 
 
+def test_table_of_one_section_is_fitted_by_that_section_and_takes_its_noise_alone():
+    # of a section that the fit has to offer: the middle one of its 60 frequencies
+    low, high = 0.1, 100.0
+    centre = low / 3.0 * (4.5 * high / low) ** (30.0 / 59.0)
+    frequency = np.geomspace(low, high, 200)
+    density = Section(frequency_hz=centre, variance_rad2=4.0, damping=0.2).density(frequency)
+    model = PlatformModel(spectrum=list(zip(frequency.tolist(), density.tolist(), strict=True)))
+    (found,) = sections(model)
+    assert (found.frequency_hz, found.damping) == pytest.approx((centre, 0.2))
+    assert found.variance_rad2 == pytest.approx(4.0 * URAD2, rel=1e-6)
+    assert columns(model) == 4
+
+
 @pytest.mark.parametrize(
     "table",
     [

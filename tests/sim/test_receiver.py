@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from scipy.stats import ncx2
+from scipy.stats import ncx2, poisson
 
 from sim.channel import OpticalChannel
 from sim.link_budget import photon_energy
@@ -18,7 +18,9 @@ def receiver(kind, **keys):
     return Receiver(ReceiverModel(kind=kind, implementation_loss_db=0.0, **keys))
 
 
-@pytest.mark.parametrize(("kind", "photons"), [("preamplified_ook", 38.4), ("dpsk", 20.03)])
+@pytest.mark.parametrize(
+    ("kind", "photons"), [("preamplified_ook", 38.4), ("dpsk", 20.03), ("photon_counting_ook", 10.02)]
+)
 def test_photons_per_bit_at_one_error_in_a_billion(kind, photons):
     r = receiver(kind)
     found = brentq(lambda n: math.log10(r.error_probability(np.array([n]))[0]) + 9.0, 1.0, 100.0)
@@ -57,6 +59,36 @@ def test_error_probability_of_ook_is_the_best_of_all_thresholds():
     one = 2.0 * 12.0
     best = min(0.5 * (math.exp(-t) + ncx2.cdf(2.0 * t, 2, 2.0 * one)) for t in np.linspace(1.0, one, 2000))
     assert receiver("preamplified_ook").error_probability(np.array([12.0]))[0] == pytest.approx(best, rel=1e-3)
+
+
+def test_a_counter_in_the_dark_errs_only_when_no_photon_of_a_1_comes():
+    photons = np.array([0.0, 0.5, 3.0, 10.0, 100.0])
+    found = receiver("photon_counting_ook").error_probability(photons)
+    np.testing.assert_allclose(found, 0.5 * np.exp(-2.0 * photons), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("background", [0.01, 1.0, 30.0])
+def test_error_probability_of_counting_is_the_best_of_all_thresholds(background):
+    photons, least = np.array([0.3, 2.0, 12.0, 40.0]), np.arange(400)[:, None]
+    wrong = poisson.sf(least - 1, background) + poisson.cdf(least - 1, background + 2.0 * photons)
+    found = receiver("photon_counting_ook").error_probability(photons, background)
+    np.testing.assert_allclose(found, 0.5 * wrong.min(axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("background", [0.0, 1.5])
+def test_soft_bits_of_counting_mean_what_they_say(background):
+    r, rng = receiver("photon_counting_ook"), np.random.default_rng(4)
+    bits = rng.integers(0, 2, 400_000).astype(np.uint8)
+    llr = r.soft_bits(bits, np.full(len(bits), 2.0), rng, background)
+    assert np.isfinite(llr).all()
+    values, place, count = np.unique(llr, return_inverse=True, return_counts=True)
+    ones = np.bincount(place, bits) / count
+    meant = 1.0 / (1.0 + np.exp(values.astype(np.float64)))
+    deviations = np.sqrt(meant * (1.0 - meant) / count)
+    assert np.count_nonzero(count > 1000) >= 2
+    assert np.all(np.abs(ones - meant) <= 5.0 * deviations + 1e-6)
+    wrong = np.mean((llr < 0.0) != (bits == 1))
+    assert wrong == pytest.approx(r.error_probability(np.array([2.0]), background)[0], abs=5.0 * math.sqrt(0.1 / 4e5))
 
 
 def channel(seed=1, **keys):
