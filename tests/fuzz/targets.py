@@ -5,6 +5,7 @@ such runs found is replayed by `tests/fuzz/test_corpus.py`.
 """
 
 import copy
+import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -21,10 +22,18 @@ from flightsw.ccsds.profile import load
 from flightsw.ccsds.space_packet import Packet
 from flightsw.ccsds.time_code import Cds, Cuc
 from flightsw.errors import BeamlockError, ConfigError, DeviceError, FrameError, ProtocolError
-from flightsw.hal import SAMPLE
-from flightsw.services.cfdp.entity import Entity
+from flightsw.hal import FRAME_S, SAMPLE, Devices
+from flightsw.pat.modes import EMITTING
+from flightsw.services.cfdp.entity import CFDP_APID, Entity
 from flightsw.services.cfdp.filestore import MemoryFilestore
 from flightsw.services.cfdp.handlers import Timing
+from flightsw.services.commanding import Commanding
+from flightsw.services.ground_channel import GroundChannel
+from flightsw.services.ground_link import GroundLink
+from flightsw.services.ground_operations import functions
+from flightsw.services.pus.packet import Telecommand, build_telecommand
+from flightsw.settings import TerminalSettings
+from flightsw.terminal import Terminal
 from hil import bench, bodies, faults, scenario, traffic
 from hil.drivers.attachment import Attachment
 from hil.drivers.fine_loop import FineLoopDriver
@@ -42,6 +51,14 @@ from hil.simulated import Clock
 from hil.transports import Framing
 from hil.transports.in_process import pair
 from sim.oem import parse_oem
+
+# devices that do as they are told and see nothing: those of the tests of services
+_SPEC = importlib.util.spec_from_file_location(
+    "standing", Path(__file__).parents[1] / "flightsw" / "services" / "conftest.py"
+)
+assert _SPEC is not None and _SPEC.loader is not None
+standing = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(standing)
 
 _PROFILES = {name: load(name) for name in ("aos_rs_i5", "tm_concatenated", "uslp_ar4ja", "aos_ldpc_c2", "tm_uncoded")}
 _SCENARIO = scenario.load("leo_crosslink")
@@ -93,6 +110,64 @@ def _file(data: bytes) -> None:
         entity.receive(pdu)
         entity.tick(0.1 * wait_s)
         entity.pdus(4000)
+
+
+def _terminal() -> Terminal:
+    devices = Devices(
+        standing.StandingGimbal(),
+        standing.DarkCamera(),
+        standing.WatchedLaser(),
+        standing.StandingMirror(),
+        standing.DarkLoop(),
+    )
+    dark = np.zeros((32, 32), bool)
+    return Terminal("alpha", TerminalSettings(spacecraft_id=1), devices, standing.StillProfile(), 2, "any", dark)
+
+
+def _telecommand(part: bytes) -> bytes:
+    """A packet that is right, with any service, subtype and data."""
+    service, subtype = part[:2].ljust(2, b"\0")
+    return build_telecommand(Telecommand(service, subtype, part[2:]))
+
+
+def _commanded(data: bytes) -> None:
+    """Packets, right ones and others, in the life of a terminal: it shines where it may, and nowhere else."""
+    terminal = _terminal()
+    commanding = Commanding(terminal)
+    now_s = 0.0
+    for what, part in _parts(data):
+        commanding.receive(_telecommand(part) if what % 4 else part, now_s)
+        for _ in range(what >> 4):
+            now_s += FRAME_S
+            terminal.frame(now_s)
+            commanding.frame(now_s)
+            terminal.events.clear()
+            assert not terminal.devices.laser.emits() or terminal.mode in EMITTING
+
+
+def _ground(data: bytes) -> None:
+    """A line from the ground: noise, CLTUs of anything, frames of anything, packets of anything."""
+    terminal = _terminal()
+    files = Entity(1, 0, MemoryFilestore(), Timing(1.0, 3, 10.0))
+    commanding = Commanding(terminal, functions=functions(files, lambda name: None, None))
+    link = GroundLink(GroundChannel(1), terminal, commanding, files, None)
+    sequence_number = 0
+    for what, part in _parts(data):
+        virtual_channel = what >> 4 & 1
+        octets = part
+        if what % 4 == 3:
+            whole = _telecommand(part) if virtual_channel == 0 else space_packet.build(Packet(CFDP_APID, 0, 0, part))
+            part = b"\xc0" + whole
+        if what % 4 > 1 and 0 < len(part) < 1000:
+            bypass = virtual_channel == 1
+            octets = tc_frame.build(tc_frame.TcFrame(1, virtual_channel, sequence_number, part, bypass, what % 8 == 6))
+            sequence_number = (sequence_number + (not bypass)) % 256
+        if what % 4 and octets:
+            octets = cltu.encode(octets)
+        now_s = terminal.events[-1].time_s if terminal.events else 0.0
+        link.receive(octets, now_s)
+        link.frames(now_s)
+        terminal.events.clear()
 
 
 def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -414,6 +489,8 @@ TARGETS: tuple[Target, ...] = (
     Target(lambda data: bench.binding(_text(data)), (ConfigError,)),
     Target(lambda data: faults.parse(_text(data)), (ConfigError,)),
     Target(_record, (ConfigError,)),
+    Target(_commanded, ()),
+    Target(_ground, ()),
 )
 
 
