@@ -115,10 +115,10 @@ def _file(data: bytes) -> None:
 def _terminal() -> Terminal:
     devices = Devices(
         standing.StandingGimbal(),
-        standing.DarkCamera(),
+        standing.StaringCamera(),
         standing.WatchedLaser(),
         standing.StandingMirror(),
-        standing.DarkLoop(),
+        standing.StandingLoop(),
     )
     dark = np.zeros((32, 32), bool)
     return Terminal("alpha", TerminalSettings(spacecraft_id=1), devices, standing.StillProfile(), 2, "any", dark)

@@ -282,8 +282,9 @@ def _parse(octets: bytes) -> Any | None:
         # spacepackets lets through whatever octets provoke: ValueError, IndexError, struct.error and more
         return None
     if isinstance(pdu, AckPdu):
-        acknowledges_eof = pdu.directive_code_of_acked_pdu == DirectiveType.EOF_PDU
-        return pdu if acknowledges_eof == (pdu.direction == Direction.TOWARDS_SENDER) else None
+        toward_sender = pdu.direction == Direction.TOWARDS_SENDER
+        acknowledged = DirectiveType.EOF_PDU if toward_sender else DirectiveType.FINISHED_PDU
+        return pdu if pdu.directive_code_of_acked_pdu == acknowledged else None
     if isinstance(pdu, FileDataPdu | MetadataPdu | EofPdu):
         return pdu if pdu.direction == Direction.TOWARDS_RECEIVER else None
     if isinstance(pdu, NakPdu | FinishedPdu):
