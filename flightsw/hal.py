@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 FRAME_RATE_HZ = 100
 FRAME_S = 1.0 / FRAME_RATE_HZ
+#: A laser goes dark by itself when it has not been commanded for so many frames.
+LASER_HOLD_FRAMES = 5
 
 #: One element of a structured array: compiled code reads its fields as attributes, which NumPy's types do not know of.
 Record = Any
@@ -61,10 +63,13 @@ class Camera(Protocol):
 
 
 class Laser(Protocol):
-    """Signal laser and, where the terminal has one, the beacon."""
+    """Signal laser and, where the terminal has one, the beacon. It wants to be commanded in every frame."""
 
     def emit(self, signal: bool, beacon: bool) -> None:
-        """Switch the two beams, from now on."""
+        """Switch the two beams, for `LASER_HOLD_FRAMES`."""
+
+    def emits(self) -> bool:
+        """Whether the monitor diode of either beam sees light."""
 
 
 class PointAhead(Protocol):
@@ -72,6 +77,9 @@ class PointAhead(Protocol):
 
     def command(self, x_rad: float, y_rad: float) -> None:
         """Lead the received beam by this angle on the sky."""
+
+    def lead(self) -> tuple[float, float]:
+        """The angle that its sensor reads, x and y in rad."""
 
 
 class FineLoop(Protocol):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from flightsw.pat.modes import CLOSED, Mode, Role, transitions
 from flightsw.services.declarations import ALL_MODES, Item, PacketKind, ParameterKind, items_of, telemetered
 from flightsw.services.events import EventKind, Severity
+from flightsw.services.fault_protection import EVENTS as FAULT_EVENTS
+from flightsw.services.fault_protection import ROW
 from flightsw.services.pus.functions import function
 from flightsw.settings import TerminalSettings
 
@@ -56,6 +58,13 @@ class Status:
     range_m: float = field(default=0.0, metadata=telemetered("f4", "m", "expected range of the partner"))
     point_ahead_x: float = field(default=0.0, metadata=telemetered("f4", "rad", "point-ahead angle, cross-elevation"))
     point_ahead_y: float = field(default=0.0, metadata=telemetered("f4", "rad", "point-ahead angle, elevation"))
+    faults: int = field(
+        default=0,
+        metadata=telemetered("u4", "", "faults that are there, a bit for each row of the table, row 0 lowest"),
+    )
+    faults_inhibited: int = field(
+        default=0, metadata=telemetered("u4", "", "rows of the table of faults that are not watched, likewise")
+    )
 
 
 #: Number of the structure that service 3 reports from the start.
@@ -120,7 +129,14 @@ TONE = EventKind(
     "{frequency_hz:.1f} Hz, {rms_urad:.2f} urad rms",
     (Item("frequency_hz", "f4", "Hz", "its frequency"), Item("rms_urad", "f4", "urad", "its rms")),
 )
-EVENTS = (MODE_CHANGE, LIGHT_REFUSED, TONES_IDENTIFIED, TONE)
+FRAME_FAILED = EventKind(
+    5,
+    "FRAME_FAILED",
+    Severity.HIGH,
+    "the flight software failed in a frame: {what}",
+    (Item("what", "text", "", "the exception, and where it was raised"),),
+)
+EVENTS = (MODE_CHANGE, LIGHT_REFUSED, TONES_IDENTIFIED, TONE, FRAME_FAILED, *FAULT_EVENTS)
 
 ACQUIRE = function(
     1,
@@ -132,7 +148,11 @@ ACQUIRE = function(
 STANDBY = function(2, "STANDBY", "Stop the link and wait; nothing else leaves SAFE", (), ALL_MODES)
 SAFE = function(3, "SAFE", "Go to SAFE at once", (), ALL_MODES)
 LEARN_TONES = function(4, "LEARN_TONES", "Collect the disturbance anew for its tones", (), CLOSED)
-FUNCTIONS = (ACQUIRE, STANDBY, SAFE, LEARN_TONES)
+FAULT_INHIBIT = function(
+    5, "FAULT_INHIBIT", "Watch a row of the table of faults no more; not one that guards the laser", (ROW,), ALL_MODES
+)
+FAULT_ENABLE = function(6, "FAULT_ENABLE", "Watch a row of the table of faults again", (ROW,), ALL_MODES)
+FUNCTIONS = (ACQUIRE, STANDBY, SAFE, LEARN_TONES, FAULT_INHIBIT, FAULT_ENABLE)
 
 _MOST_BIAS = 1e-3
 BIAS_X = ParameterKind(
@@ -167,4 +187,10 @@ TONE_LEARNING = ParameterKind(
     default=1,
     survives=False,
 )
-PARAMETERS = (BIAS_X, BIAS_Y, TONE_LEARNING)
+COMMAND_LOSS_TIME = ParameterKind(
+    0x104,
+    Item("command_loss_time", "u4", "s", "time without a word from the ground that leads to SAFE, 0 for never"),
+    default=604_800,
+    survives=True,
+)
+PARAMETERS = (BIAS_X, BIAS_Y, TONE_LEARNING, COMMAND_LOSS_TIME)

@@ -188,6 +188,7 @@ def crosslink(rng: Generator, duration_s: int, findings: Findings) -> None:
         before = {(terminal, kind): octets for terminal, kind, octets in attached.traffic()}
         behind = {key: log.take() for key, log in attached.behind.items()}
     findings.simulated_s += outcome.simulated_s
+    findings.wrong += [f"{name}: {event.text}" for name, event in outcome.events if event.name == "FRAME_FAILED"]
     for key in ON_THE_BUS:
         terminal, kind = key
         events = [event for name, event in outcome.events if name == terminal]

@@ -37,6 +37,8 @@ _DARK_IMAGES = 16
 _HOUSEKEEPING_FRAMES = FRAME_RATE_HZ // HOUSEKEEPING_HZ
 #: A spot that is believed farther than this from where light was is a false lock.
 _FALSE_LOCK_RAD = 90e-6
+#: Of a terminal's clock, while the fault is in force.
+_CLOCK_JUMP_S = 10.0
 
 
 @dataclass(slots=True)
@@ -129,6 +131,8 @@ class Lockstep:
         self._mixed = None if attached is None and pacer is None else self._mix(pacer)
         self._timeline = Timeline(scenario.timeline, world.names, world.blocked, from_ground)
         self._faults: set[tuple[int, str]] = set()
+        # terminals whose frames are run, and by how much their clocks are wrong
+        self._flying = [(terminal, 0.0) for terminal in self.terminals]
         self._locked = False
 
     def saturated_share(self, i: int) -> float:
@@ -173,7 +177,7 @@ class Lockstep:
         """Run to the end of the scenario, or until `until` says so.
 
         progress: called every simulated second with the simulated and the wall time since the start, in s; data: what
-        the link carries; ground: called with the time in each frame, after both terminals, for their links to the ground.
+        the link carries; ground: links of the terminals to the ground, called with the time in each frame, behind both.
         """
         outcome, clock = self.outcome, self.clock
         begin = time.perf_counter()
@@ -188,7 +192,9 @@ class Lockstep:
             if self._attached is not None:
                 self._look_after(self._attached, now)
             for terminal in self.terminals:
-                terminal.frame(now)
+                terminal.watchdog.tick()
+            for terminal, error_s in self._flying:
+                terminal.frame(now + error_s)
             for link in ground:
                 link(now)
             self._observe(now, recorder)
@@ -220,6 +226,8 @@ class Lockstep:
     def step_hardware(self, frame: int) -> None:
         """Run the hardware and the fine loops of both terminals through one frame."""
         slot = frame % FRAME_RATE_HZ
+        for devices in self.devices:
+            devices.laser.step()
         for hardware, noise in zip(self.world.hardware, self._noise, strict=True):
             hardware.draw_noise(noise)
         if self._mixed is not None:
@@ -265,7 +273,12 @@ class Lockstep:
             record["optics"]["clear"] = 0.0 if dark else 1.0
             record["quad_cell"]["dead"] = (i, "quad_cell_dead") in faults
             record["mirror"]["stuck"] = (i, "mirror_stuck") in faults
-            self.devices[i].laser.failed = (i, "laser_off") in faults
+            self.devices[i].fail({fault for j, fault in faults if j == i})
+        self._flying = [
+            (terminal, _CLOCK_JUMP_S if (i, "clock_jump") in faults else 0.0)
+            for i, terminal in enumerate(self.terminals)
+            if (i, "frames_missed") not in faults
+        ]
 
     def _look_after(self, attached: AttachedDevices, now: float) -> None:
         """Bring lost devices back, and note what became of all of them."""

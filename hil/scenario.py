@@ -81,7 +81,22 @@ class TimelineEntry(Model):
     at_s: float = Field(ge=0)
     terminal: str | None = Field(None, description="none: both")
     command: Literal["acquire", "standby", "safe"] | None = None
-    fault: Literal["blockage", "quad_cell_dead", "mirror_stuck", "laser_off"] | None = None
+    fault: (
+        Literal[
+            "blockage",
+            "quad_cell_dead",
+            "mirror_stuck",
+            "camera_dead",
+            "gimbal_stuck",
+            "gimbal_encoder_dead",
+            "point_ahead_stuck",
+            "laser_off",
+            "laser_stuck",
+            "clock_jump",
+            "frames_missed",
+        ]
+        | None
+    ) = None
     duration_s: float | None = Field(None, gt=0, description="of the fault")
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
-"""The reference of scenario keys, `docs/scenario.md`, written from the models that read them.
+"""The reference of scenario keys, `docs/scenario.md` and `docs/mesh_scenario.md`, from the models that read them.
 
-`python -m hil.scenario_reference` prints it; a test keeps the file in step.
+`python -m hil.scenario_reference` prints the one, `python -m hil.scenario_reference mesh` the other; tests keep the
+files in step.
 """
 
 import sys
@@ -12,6 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hil.mesh_scenario import MeshScenario
 from hil.scenario import Scenario
 
 _INTRODUCTION = """# Scenario files
@@ -22,25 +24,40 @@ is refused with its path. File names are taken from the folder of the scenario.
 
 This page is written by `python -m hil.scenario_reference`.
 """
+_OF_A_MESH = """# Scenario files of the mesh
+
+What `beamlock mesh` reads: a TOML file, the unit in each key's name. An unknown key, a missing one or a value out of
+range is refused with its path. File names are taken from the folder of the scenario.
+
+This page is written by `python -m hil.scenario_reference mesh`.
+"""
 _LIMITS = {Gt: "> {gt}", Ge: ">= {ge}", Lt: "< {lt}", Le: "<= {le}", MultipleOf: "multiple of {multiple_of}"}
 
 
 def markdown() -> str:
-    """The page."""
+    """The page of scenarios of `beamlock run`."""
+    return _page(_INTRODUCTION, Scenario)
+
+
+def mesh_markdown() -> str:
+    """The page of scenarios of `beamlock mesh`."""
+    return _page(_OF_A_MESH, MeshScenario)
+
+
+def _page(introduction: str, scenario: type[BaseModel]) -> str:
     tables: list[str] = []
-    _describe(Scenario, "", tables)
-    return _INTRODUCTION + "\n" + "\n".join(tables)
+    _describe(scenario, "", tables)
+    return introduction + "\n" + "\n".join(tables)
 
 
 def _describe(model: type[BaseModel], path: str, tables: list[str]) -> None:
     """Append the table of `model`, found at `path`, and those of the models within it."""
     rows, inner = [], []
     for name, field in model.model_fields.items():
-        child, suffix = _model_in(field.annotation)
-        if child is not None:
-            inner.append((child, f"{path}{name}{suffix}"))
-            if not (field.is_required() or field.description):
-                continue
+        children = _models_in(field.annotation)
+        inner += [(child, f"{path}{name}{suffix}") for child, suffix in children]
+        if children and not (field.is_required() or field.description):
+            continue
         rows.append(f"| `{name}` | {_kind(field)} | {_default(field)} | {field.description or ''} |")
     heading = f"## `{path.removesuffix('.')}`" if path else "## The scenario"
     if rows:
@@ -53,16 +70,12 @@ def _describe(model: type[BaseModel], path: str, tables: list[str]) -> None:
         _describe(child, place + ".", tables)
 
 
-def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:
-    """The model that an annotation holds, itself or as an element, and what its path adds."""
+def _models_in(annotation: Any) -> list[tuple[type[BaseModel], str]]:
+    """The models that an annotation holds, itself or as elements, each with what its path adds."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, ""
+        return [(annotation, "")]
     suffix = {dict: ".NAME", list: "[]"}.get(get_origin(annotation), "")
-    for argument in get_args(annotation):
-        found, more = _model_in(argument)
-        if found is not None:
-            return found, suffix + more
-    return None, ""
+    return [(found, suffix + more) for argument in get_args(annotation) for found, more in _models_in(argument)]
 
 
 def _kind(field: FieldInfo) -> str:
@@ -90,7 +103,7 @@ def _words(annotation: Any) -> str:
     if origin is list:
         return f"list of {_words(arguments[0])}"
     if origin is tuple:
-        return "[" + ", ".join(_words(argument) for argument in arguments) + "]"
+        return "[" + ", ".join("..." if argument is ... else _words(argument) for argument in arguments) + "]"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{getattr(member, 'label', member.value)}`" for member in annotation)
     if isinstance(annotation, type):
@@ -111,4 +124,4 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(markdown())
+    sys.stdout.write(mesh_markdown() if sys.argv[1:] == ["mesh"] else markdown())

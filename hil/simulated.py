@@ -2,12 +2,13 @@
 
 import math
 from collections import deque
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flightsw.hal import FRAME_RATE_HZ, Angles, Devices, Image
+from flightsw.hal import FRAME_RATE_HZ, LASER_HOLD_FRAMES, Angles, Devices, Image
 from flightsw.pat import fine_loop
 from hil.bodies import Exposure
 from sim.camera import Camera
@@ -15,6 +16,7 @@ from sim.sky import Sky
 
 #: A disc that the whole image is within.
 _EVEN = (0.0, 0.0, math.inf)
+_NO_ANGLES = Angles(math.nan, math.nan)
 
 
 @dataclass(slots=True)
@@ -32,6 +34,16 @@ class SimulatedGimbal:
         self._command = record["command"]
         self._command_rate = record["command_rate"]
         self._reading = record["reading"]
+        self._rate = record["rate"]
+        self._measured = record["measured"].reshape(1)
+        self.blind = False
+
+    def stick(self, stuck: bool) -> None:
+        """Stay where it is, or move again."""
+        if stuck:
+            self._rate[:] = 0.0
+        # of a gimbal that is measured the model leaves the rate alone
+        self._measured[0] = stuck
 
     def command(self, azimuth_rad: float, elevation_rad: float, azimuth_rate: float, elevation_rate: float) -> None:
         """Point at these angles, moving at these rates."""
@@ -42,7 +54,10 @@ class SimulatedGimbal:
 
     def angles(self) -> Angles:
         """Encoder reading."""
-        return Angles(*self._reading.tolist())
+        if self.blind:
+            return _NO_ANGLES
+        azimuth, elevation = self._reading.tolist()
+        return Angles(azimuth, elevation)
 
 
 class SimulatedCamera:
@@ -57,11 +72,14 @@ class SimulatedCamera:
         self._clock = clock
         self._step_s = step_s
         self._pending: deque[tuple[float, float, float, float, float]] = deque()
+        self._exposing = False
         self.truth = (0.0, 0.0, 0.0)  # light and position of the spot on the last image
+        self.dead = False
 
     def enable(self, on: bool) -> None:
         """Start or stop exposing; what was not read out is gone."""
-        if bool(self._on[0]) != on:
+        if self._exposing != on:
+            self._exposing = on
             record = self._record
             for name in ("clock", "light", "light_x", "light_y", "ready"):
                 record[name] = 0
@@ -71,7 +89,7 @@ class SimulatedCamera:
     def image(self) -> Image | None:
         """The image whose readout ended in the last frame."""
         e = self.exposure()
-        if e is None:
+        if e is None or self.dead:
             return None
         sun = e.disc_x_rad, e.disc_y_rad, e.disc_radius_rad
         return Image(self._camera.render(e.light_w, e.x_rad, e.y_rad, e.background_w, sun), e.time_s)
@@ -104,24 +122,48 @@ class SimulatedLaser:
     def __init__(self, record: NDArray[np.void]) -> None:
         self._signal = record["signal_on"].reshape(1)
         self._beacon = record["beacon_on"].reshape(1)
-        self.failed = False
+        self._shines = (False, False)
+        self._left = 0
+        self.failed = self.stuck = False
 
     def emit(self, signal: bool, beacon: bool) -> None:
         """Switch the two beams."""
-        self._signal[0] = signal and not self.failed
-        self._beacon[0] = beacon and not self.failed
+        self._left = LASER_HOLD_FRAMES
+        if self.failed:
+            signal = beacon = False
+        if (signal, beacon) != self._shines and not self.stuck:
+            self._shines = signal, beacon
+            self._signal[0], self._beacon[0] = self._shines
+
+    def emits(self) -> bool:
+        """Whether either beam is on."""
+        return True in self._shines
+
+    def step(self) -> None:
+        """A frame passes: dark, if it was the last one that the command was good for."""
+        self._left -= 1
+        if self._left < 0 and self.emits():
+            self.emit(False, False)
 
 
 class SimulatedPointAhead:
     """`hal.PointAhead` over a record of `sim.optics.OPTICS`."""
 
     def __init__(self, record: NDArray[np.void]) -> None:
-        self._angle = record["point_ahead"]
+        self._record = record["point_ahead"]
+        self._lead = (0.0, 0.0)
+        self.stuck = False
 
     def command(self, x_rad: float, y_rad: float) -> None:
         """Lead the received beam by this angle."""
-        self._angle[0] = x_rad
-        self._angle[1] = y_rad
+        if not self.stuck:
+            self._lead = x_rad, y_rad
+            self._record[0] = x_rad
+            self._record[1] = y_rad
+
+    def lead(self) -> tuple[float, float]:
+        """Where it stands."""
+        return self._lead
 
 
 class SimulatedFineLoop:
@@ -180,3 +222,14 @@ class SimulatedDevices(Devices):
 
     camera: SimulatedCamera
     laser: SimulatedLaser
+    point_ahead: SimulatedPointAhead
+
+    def fail(self, faults: Set[str]) -> None:
+        """Let these faults of a scenario's timeline be in force, and no others; an attached gimbal has none."""
+        self.camera.dead = "camera_dead" in faults
+        self.laser.failed = "laser_off" in faults
+        self.laser.stuck = "laser_stuck" in faults
+        self.point_ahead.stuck = "point_ahead_stuck" in faults
+        if isinstance(self.gimbal, SimulatedGimbal):
+            self.gimbal.stick("gimbal_stuck" in faults)
+            self.gimbal.blind = "gimbal_encoder_dead" in faults

@@ -6,7 +6,7 @@
                       +--> STARE (responder) --+         |                v           |
                              ^                           +---------> REACQUIRE <------+
                              +-------------------------------------------+
-  every mode --> SAFE, which is left by command alone
+  every mode --> SAFE, which is left by command alone; why, `flightsw.services.fault_protection` has in its table
 ```
 """
 
@@ -72,8 +72,8 @@ class Situation:
     residual: float = 0.0  # rms per axis of the fine loop's error over the last frames
     light_time_s: float = 0.0
     learnt: bool = False  # the pointing bias is known from tracking
-    invalid_frames: int = 0  # frames in a row with a sensor that reads no number
-    out_of_range: bool = False  # a mirror command beyond the range was asked for
+    unsafe: bool = False  # fault protection asks for SAFE
+    given_up: bool = False  # fault protection asks for the end of the link
 
 
 class Transition(NamedTuple):
@@ -85,7 +85,21 @@ class Transition(NamedTuple):
     reason: str
 
 
-_INVALID_FRAMES = 5
+#: What operators and fault protection ask for, which goes before all else.
+ORDERS = (
+    *(Transition(m, Mode.SAFE, lambda s: s.command == Command.SAFE, "commanded") for m in Mode if m != Mode.SAFE),
+    *(Transition(m, Mode.SAFE, lambda s: s.unsafe, "fault protection") for m in Mode if m != Mode.SAFE),
+    *(
+        Transition(m, Mode.STANDBY, lambda s: s.command == Command.STANDBY, "commanded")
+        for m in Mode
+        if m != Mode.STANDBY
+    ),
+    *(
+        Transition(m, Mode.STANDBY, lambda s: s.given_up, "fault protection")
+        for m in Mode
+        if m not in (Mode.STANDBY, Mode.SAFE)
+    ),
+)
 
 
 def transitions(settings: TerminalSettings) -> list[Transition]:
@@ -102,17 +116,6 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
     def initiates(s: Situation) -> bool:
         return scans and s.role == Role.INITIATOR
 
-    dangers: list[tuple[Callable[[Situation], bool], str]] = [
-        (lambda s: s.command == Command.SAFE, "commanded"),
-        (lambda s: s.invalid_frames >= _INVALID_FRAMES, "a sensor reads no number"),
-        (lambda s: s.out_of_range, "the mirror was asked beyond its range"),
-    ]
-    safe = [Transition(m, Mode.SAFE, guard, reason) for m in Mode if m != Mode.SAFE for guard, reason in dangers]
-    standby = [
-        Transition(m, Mode.STANDBY, lambda s: s.command == Command.STANDBY, "commanded")
-        for m in Mode
-        if m != Mode.STANDBY
-    ]
     lost: list[tuple[Mode, Callable[[Situation], bool], str]] = [
         (Mode.REACQUIRE, lambda s: s.learnt, "with the learnt bias"),
         (Mode.SCAN, initiates, "to search again"),
@@ -128,12 +131,10 @@ def transitions(settings: TerminalSettings) -> list[Transition]:
         return [Transition(source, target, both(outlet), f"{reason}, {purpose}") for target, outlet, purpose in lost]
 
     return [
-        *safe,
-        *standby,
+        *ORDERS,
         Transition(Mode.STANDBY, Mode.POINT, lambda s: s.command == Command.ACQUIRE, "commanded to acquire"),
         Transition(Mode.POINT, Mode.SCAN, lambda s: pointed(s) and initiates(s), "pointed, initiator"),
         Transition(Mode.POINT, Mode.STARE, lambda s: pointed(s) and not initiates(s), "pointed, waits for light"),
-        Transition(Mode.POINT, Mode.SAFE, lambda s: s.mode_s > h.point_timeout_s, "the gimbal did not arrive in time"),
         Transition(Mode.SCAN, Mode.COARSE_TRACK, lambda s: s.seen, "the partner answers"),
         Transition(Mode.SCAN, Mode.POINT, lambda s: _slot_over(s, a.slot_s, a.slots), "next time slot"),
         Transition(Mode.SCAN, Mode.STANDBY, lambda s: s.slot_s > a.slot_s, "no partner in any time slot"),
@@ -201,12 +202,14 @@ class ModeManager:
 
     def __init__(self, settings: TerminalSettings) -> None:
         table = transitions(settings)
-        self._table = {mode: [row for row in table if row.source == mode] for mode in Mode}
+        self._table = [[row for row in table if row.source == mode] for mode in Mode]
+        self._unordered = [[row for row in rows if row not in ORDERS] for rows in self._table]
         self.mode = Mode.STANDBY
 
     def step(self, situation: Situation) -> Transition | None:
         """Take the first transition whose guard holds, or none. A command is used up by being looked at."""
-        for row in self._table[self.mode]:
+        ordered = situation.command or situation.unsafe or situation.given_up
+        for row in (self._table if ordered else self._unordered)[self.mode]:
             if row.guard(situation):
                 self.mode = row.target
                 situation.command = Command.NONE

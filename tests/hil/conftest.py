@@ -40,6 +40,8 @@ def fly(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Lockste
     ) -> tuple[Lockstep, Outcome]:
         folder: Path = tmp_path_factory.mktemp("products")
         engine = Lockstep(scenario, build(scenario, seed, duration_s, folder))
-        return engine, engine.run(until=until)
+        outcome = engine.run(until=until)
+        assert not [event for _, event in outcome.events if event.name == "FRAME_FAILED"]
+        return engine, outcome
 
     return run

@@ -67,7 +67,7 @@ def test_fine_samples_are_those_in_the_packets(folder, packets, tmp_path, kind):
 @pytest.mark.parametrize("kind", ["--parquet", "--csv"])
 def test_housekeeping_has_modes_by_name_and_numbers_as_sent(folder, packets, tmp_path, kind):
     table = exported(folder, tmp_path, kind, "alpha_housekeeping")
-    rows = [struct.unpack(">BBIB16f", data) for _, data in packets[3, 25]]
+    rows = [struct.unpack(">BBIB16f2I", data) for _, data in packets[3, 25]]
     assert list(table["mode"]) == [HOUSEKEEPING.items[0].states[row[0]] for row in rows]
     assert {"POINT", "SCAN", "COMM"} <= set(table["mode"]) and set(table["role"]) == {"INITIATOR"}
     for name, column in (("gimbal_elevation_rad", 6), ("spot_snr", 16), ("range_m", 17)):

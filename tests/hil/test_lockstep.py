@@ -240,7 +240,8 @@ def test_a_sensor_that_reads_nan_leads_to_safe_with_an_event(scenario, fly):
     engine, outcome = fly(scenario("leo_crosslink", {"/timeline": [fault]}), 1, 12)
     alpha = engine.terminals[0]
     assert alpha.mode == Mode.SAFE
-    assert "a sensor reads no number" in events(outcome, "alpha")[-1].text
+    assert events(outcome, "alpha")[-1].text == "COMM -> SAFE: fault protection"
+    assert [event.text for event in events(outcome, "alpha", "QUAD_CELL_INVALID")] == ["the quad cell reads no number"]
     assert events(outcome, "alpha")[-1].time_s == pytest.approx(8.05, abs=2.5 * FRAME_S)
     assert np.isfinite(engine._states["sent"]).all() and np.isfinite(engine._records["mirror"]["angle"]).all()
     assert not engine._records["optics"]["signal_on"][0]

@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from flightsw.hal import SAMPLE, Angles, Devices
+from flightsw.navigation.pointing_profile import PointingAngles
 from flightsw.pat.modes import (
     CLOSED,
     EMITTING,
@@ -60,7 +61,6 @@ ROWS = [
     (Mode.STANDBY, Mode.POINT, "commanded to acquire", {"command": Command.ACQUIRE}),
     (Mode.POINT, Mode.SCAN, "pointed, initiator", {"pointed_s": 0.21}),
     (Mode.POINT, Mode.STARE, "pointed, waits for light", {"pointed_s": 0.21, **RESPONDS}),
-    (Mode.POINT, Mode.SAFE, "the gimbal did not arrive in time", {"mode_s": 120.1}),
     (Mode.SCAN, Mode.COARSE_TRACK, "the partner answers", {"seen": True}),
     (Mode.SCAN, Mode.POINT, "next time slot", {"slot_s": 60.1}),
     (Mode.SCAN, Mode.STANDBY, "no partner in any time slot", {"slot_s": 60.1, "slot": 4}),
@@ -110,8 +110,9 @@ for _mode in Mode:
         ROWS.append((_mode, Mode.STANDBY, "commanded", {"command": Command.STANDBY}))
     if _mode != Mode.SAFE:
         ROWS.append((_mode, Mode.SAFE, "commanded", {"command": Command.SAFE}))
-        ROWS.append((_mode, Mode.SAFE, "a sensor reads no number", {"invalid_frames": 5}))
-        ROWS.append((_mode, Mode.SAFE, "the mirror was asked beyond its range", {"out_of_range": True}))
+        ROWS.append((_mode, Mode.SAFE, "fault protection", {"unsafe": True}))
+    if _mode not in (Mode.STANDBY, Mode.SAFE):
+        ROWS.append((_mode, Mode.STANDBY, "fault protection", {"given_up": True}))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_nothing_happens_in_a_quiet_situation(mode) -> None:
 
 #: Just not enough for a transition.
 SHORT = [
-    (Mode.POINT, {"pointed_s": 0.19, "mode_s": 119.9}),
+    (Mode.POINT, {"pointed_s": 0.19}),
     (Mode.SCAN, {"slot_s": 59.9, "slot": 4}),
     (Mode.COARSE_TRACK, {"lit_frames": 1, "unseen_s": 0.09, "mode_s": 1.99}),
     (Mode.COARSE_TRACK, {"unseen_s": 0.13, "light_time_s": 0.0167}),
@@ -150,7 +151,8 @@ SHORT = [
     (Mode.FINE_TRACK, {"seen_dark": 4}),
     (Mode.COMM, {"dark_s": 2.49, "seen_dark": 4}),
     (Mode.REACQUIRE, {"lit_frames": 1, "mode_s": 9.9}),
-    (Mode.COMM, {"invalid_frames": 4}),
+    (Mode.STANDBY, {"given_up": True}),
+    (Mode.SAFE, {"given_up": True, "unsafe": True}),
 ]
 
 
@@ -167,11 +169,11 @@ FIRST = [
     (Mode.FINE_TRACK, {"seen_dark": 5, "dark_s": 10.0, "mode_s": 6.0}, Mode.COARSE_TRACK),
     (Mode.COMM, {"seen_dark": 5, "dark_s": 10.0}, Mode.COARSE_TRACK),
     (Mode.REACQUIRE, {"seen": True, "lit_frames": 2, "mode_s": 11.0}, Mode.FINE_TRACK),
-    (Mode.POINT, {"pointed_s": 1.0, "mode_s": 130.0}, Mode.SCAN),
+    (Mode.POINT, {"pointed_s": 1.0, "given_up": True}, Mode.STANDBY),
     (Mode.COMM, {"command": Command.STANDBY, "dark_s": 10.0}, Mode.STANDBY),
-    (Mode.COMM, {"command": Command.STANDBY, "invalid_frames": 5}, Mode.SAFE),
-    (Mode.COMM, {"command": Command.STANDBY, "out_of_range": True}, Mode.SAFE),
-    (Mode.STANDBY, {"command": Command.ACQUIRE, "invalid_frames": 5}, Mode.SAFE),
+    (Mode.COMM, {"command": Command.STANDBY, "unsafe": True}, Mode.SAFE),
+    (Mode.COMM, {"given_up": True, "unsafe": True}, Mode.SAFE),
+    (Mode.STANDBY, {"command": Command.ACQUIRE, "unsafe": True}, Mode.SAFE),
 ]
 
 
@@ -233,8 +235,8 @@ situations = st.builds(
     residual=st.floats(0.0, 1e-3) | st.just(math.nan),
     light_time_s=st.floats(0.0, 0.3),
     learnt=st.booleans(),
-    invalid_frames=counts,
-    out_of_range=st.booleans(),
+    unsafe=st.booleans(),
+    given_up=st.booleans(),
 )
 
 
@@ -243,7 +245,7 @@ situations = st.builds(
 def test_any_course_of_events_ends_in_a_mode_by_the_table(course) -> None:
     manager = ModeManager(SETTINGS)
     for situation in course:
-        before, asked, danger = manager.mode, situation.command, situation.invalid_frames >= 5 or situation.out_of_range
+        before, asked, danger = manager.mode, situation.command, situation.unsafe
         row = manager.step(situation)
         assert manager.mode in Mode
         assert situation.command == Command.NONE
@@ -251,7 +253,7 @@ def test_any_course_of_events_ends_in_a_mode_by_the_table(course) -> None:
             assert manager.mode == (Mode.STANDBY if asked == Command.STANDBY else Mode.SAFE)
         elif danger or asked == Command.SAFE:
             assert manager.mode == Mode.SAFE
-        elif asked == Command.STANDBY:
+        elif asked == Command.STANDBY or (situation.given_up and before != Mode.STANDBY):
             assert manager.mode == Mode.STANDBY
         if row is None:
             assert manager.mode == before
@@ -318,6 +320,12 @@ class Device:
     def emit(self, signal: bool, beacon: bool) -> None:
         self.emitted.append((signal, beacon))
 
+    def emits(self) -> bool:
+        return any(self.emitted[-1])
+
+    def lead(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
 
 #: Signal and beacon.
 LIGHT = {
@@ -336,10 +344,7 @@ LIGHT = {
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_terminal_emits_what_its_mode_allows(mode) -> None:
     device = Device()
-    aim = SimpleNamespace(
-        azimuth_rad=0.0, elevation_rad=0.0, azimuth_rate=0.0, elevation_rate=0.0, light_time_s=0.01, range_m=3e6,
-        point_ahead_x_rad=0.0, point_ahead_y_rad=0.0,
-    )  # fmt: skip
+    aim = PointingAngles(0.0, 0.0, 0.0, 0.0, 3e6, 0.01, 0.0, 0.0)
     terminal = Terminal(
         "a", SETTINGS, Devices(*[device] * 5), SimpleNamespace(at=lambda now_s: aim), 2, "any", np.zeros((64, 64), bool)
     )

@@ -150,5 +150,5 @@ def test_every_event_can_be_told_in_words():
 
 
 def test_housekeeping_is_packed_in_the_order_of_the_status():
-    assert HOUSEKEEPING.items[0].name == "mode" and HOUSEKEEPING.items[-1].name == "point_ahead_y"
-    assert HOUSEKEEPING.dtype.itemsize == 1 + 1 + 4 + 1 + 16 * 4
+    assert HOUSEKEEPING.items[0].name == "mode" and HOUSEKEEPING.items[-1].name == "faults_inhibited"
+    assert HOUSEKEEPING.dtype.itemsize == 1 + 1 + 4 + 1 + 16 * 4 + 2 * 4
