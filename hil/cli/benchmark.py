@@ -15,10 +15,17 @@ def execute(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from itertools import chain
 
-    from hil import benchmark, coding_benchmark, device_benchmark, encoder_benchmark, security_benchmark
+    from hil import (
+        benchmark,
+        coding_benchmark,
+        device_benchmark,
+        encoder_benchmark,
+        mesh_benchmark,
+        security_benchmark,
+    )
 
     missed = 0
-    parts = benchmark, coding_benchmark, encoder_benchmark, device_benchmark, security_benchmark
+    parts = benchmark, coding_benchmark, encoder_benchmark, device_benchmark, security_benchmark, mesh_benchmark
     for figure in chain.from_iterable(part.figures() for part in parts):
         missed += not figure.met
         print(f"{figure.name}\n    {figure.measured} (wanted {figure.wanted}: {'met' if figure.met else 'missed'})")

@@ -6,9 +6,10 @@
 | `nearest` | the shortest first, as long as both ends have a free terminal that sees the other |
 | `demand` | those with the greatest sum of the demand that crosses them, then `nearest` with what terminals are left |
 
-The grid stands for good. The other two look at what is possible at a replan time and at the next: range, Earth, rate of
-turn, field of regard, sun. A link that exists counts as shorter than it is, since another in its place costs an
-acquisition: of a 53-degree shell at 550 km one in 27 goes in a minute, without that one in four.
+The grid stands for good, but for bridges over satellites that are lost. The other two look at what is possible at a
+replan time and at the next: range, Earth, rate of turn, field of regard, sun. A link that exists counts as shorter than
+it is, since another in its place costs an acquisition: of a 53-degree shell at 550 km one in 27 goes in a minute,
+without that one in four.
 
 Validated against: degree and number of links of a 72 x 22 shell and of a star shell; brute-force greedy; the best of
 all subsets for small demands.
@@ -26,7 +27,7 @@ from scipy.spatial import KDTree
 from flightsw.errors import ConfigError
 from sim.network.constellation import Constellation
 from sim.network.demand import Demand, carry
-from sim.network.grid import grid
+from sim.network.grid import Grid
 from sim.network.mounts import BLOCKED, misfit_of
 from sim.network.terminals import Limits, Obstacle, TerminalsModel, body_axes, dazzled, in_reach
 from sim.network.terminals import limits as limits_of
@@ -64,21 +65,31 @@ def plan(
 ) -> CrosslinkPlan:
     """The crosslinks that `policy` assigns at `t_replan_s` (R,), ascending, with the satellites `alive` (R, S) or (S,).
 
-    The grid keeps lost satellites, and waits for them. Raises ConfigError for a grid of satellites without planes and
-    for the policy demand without any.
+    Raises ConfigError for a grid of satellites without planes and for the policy demand without any.
     """
-    if policy == "grid":
-        pairs, mount = grid(constellation, terminals)
-        return CrosslinkPlan(pairs, np.repeat(mount[np.newaxis], len(t_replan_s), axis=0))
     if policy == "demand" and demand is None:
         raise ConfigError("crosslinks: expected flows for the policy demand, found none; give flows, or take nearest")
     alive = np.broadcast_to(alive, (len(t_replan_s), len(constellation)))
-    replans = list(_replans(constellation, terminals, t_replan_s, alive, demand if policy == "demand" else None))
+    if policy == "grid":
+        replans = _grids(constellation, terminals, alive)
+    else:
+        replans = list(_replans(constellation, terminals, t_replan_s, alive, demand if policy == "demand" else None))
     keys = np.unique(np.concatenate([key for key, _ in replans]))
     mount = np.full((len(replans), len(keys), 2), -1, np.int8)
     for row, (key, chosen) in zip(mount, replans, strict=True):
         row[np.searchsorted(keys, key)] = chosen
     return CrosslinkPlan(np.column_stack(np.divmod(keys, len(constellation))).astype(np.int32), mount)
+
+
+def _grids(
+    constellation: Constellation, terminals: TerminalsModel, alive: NDArray[np.bool_]
+) -> list[tuple[NDArray[np.int64], NDArray[np.int8]]]:
+    """As `_replans`, of the grid."""
+    grid = Grid(constellation, terminals)
+    masks, which = np.unique(alive, axis=0, return_inverse=True)
+    links = [grid.links(mask) for mask in masks]
+    made = [(pairs[:, 0].astype(np.int64) * len(constellation) + pairs[:, 1], mount) for pairs, mount in links]
+    return [made[i] for i in which]
 
 
 def _replans(

@@ -132,10 +132,16 @@ def test_demand_without_flows_is_refused(space):
         plan(space, TWO, "demand", TIMES, np.ones(len(space), np.bool_))
 
 
-def test_the_grid_is_the_same_at_all_times_and_waits_for_lost_satellites(space):
-    alive = np.ones(len(space), np.bool_)
-    alive[4] = False
-    planned = plan(space, TerminalsModel(), "grid", TIMES, alive)
-    assert planned.wanted.all()
-    assert (planned.mount == planned.mount[0]).all()
-    assert (planned.pairs == 4).sum() == 4
+def test_the_grid_stands_but_for_where_satellites_are_lost():
+    shell = ShellModel(name="a", altitude_km=8000, inclination_deg=60, planes=6, satellites_per_plane=9, phasing=2)
+    space = Constellation.of_shells([shell], EPOCH)
+    alive = np.ones((4, len(space)), np.bool_)
+    alive[1:3, 4] = False
+    planned = plan(space, TerminalsModel(range_km=20_000), "grid", TIMES, alive)
+    whole, without = links(planned, 0), links(planned, 1)
+    assert links(planned, 3) == whole
+    assert links(planned, 2) == without
+    assert sum(4 in pair for pair in whole) == 4
+    new = without.items() - whole.items()
+    assert without.items() - new == {(pair, ends) for pair, ends in whole.items() if 4 not in pair}
+    assert (3, 5) in dict(new)
