@@ -274,6 +274,12 @@ def _check_tle_line(line: str, number: int) -> None:
             raise ConfigError(
                 f"{where}: expected the {name} in columns {first}-{last}, found {found!r}; mind the columns"
             )
+        # SGP4's reader takes what stands before a field for a part of it
+        if first > 3 and name != "day of the epoch" and line[first - 2] != " ":
+            raise ConfigError(
+                f"{where}: expected a blank before the {name} in column {first - 1}, found {line[first - 2]!r}; "
+                "copy the line again"
+            )
 
 
 def _perifocal(elements: KeplerianElements) -> tuple[Vectors, Vectors]:

@@ -5,7 +5,7 @@ protected after it, and one association would take it for a replay. Each way has
 for the key that comes after: so a key is replaced without a gap.
 
 ```
- up    TC frames with segment headers, one packet in each, in CLTUs
+ up    TC frames with segment headers, whole packets in each, in CLTUs
        virtual channel 0: telecommands, type AD of COP-1; virtual channel 1: packets of files, type BD
  down  AOS or TM frames with CLCW and FECF, as CADUs without a code
        virtual channel 0: telemetry; virtual channel 1: packets of files

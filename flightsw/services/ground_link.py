@@ -12,6 +12,7 @@ each reason.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from flightsw.ccsds.multiplexer import Multiplexer
 from flightsw.ccsds.security.association import Verdict
 from flightsw.ccsds.security.frames import FrameSecurity
 from flightsw.ccsds.security.tc import TcSecurity
-from flightsw.ccsds.space_packet import SequenceFlags
+from flightsw.ccsds.space_packet import HEADER_OCTETS, SequenceFlags
 from flightsw.ccsds.tc_frame import TcFrame, parse_segment, split
 from flightsw.ccsds.transfer_frame import Octets
 from flightsw.errors import ConfigError, FrameError
@@ -52,7 +53,8 @@ _EVENT_S = 1.0
 class Counts(NamedTuple):
     """What came up since the start, and what did not get through.
 
-    damaged: TC frames that are none. packets: handed on. malformed: segments without exactly one packet. withheld:
+    damaged: TC frames that are none. packets: handed on. malformed: segments of a longer unit, packets of files that
+    are none. withheld:
     frames down that had no association at work.
     """
 
@@ -160,12 +162,16 @@ class GroundLink:
         if segment.map_id != MAP or segment.flags != SequenceFlags.UNSEGMENTED:
             self.counts = self.counts._replace(malformed=self.counts.malformed + 1)
             return
-        self.counts = self.counts._replace(packets=self.counts.packets + 1)
-        if frame.virtual_channel == COMMANDS:
-            self._reports += self._commanding.receive(segment.data, now_s)
-            return
+        for packet in _packets(segment.data):
+            self.counts = self.counts._replace(packets=self.counts.packets + 1)
+            if frame.virtual_channel == COMMANDS:
+                self._reports += self._commanding.receive(packet, now_s)
+            else:
+                self._take_of_a_file(packet)
+
+    def _take_of_a_file(self, packet: bytes) -> None:
         try:
-            self._files.receive(space_packet.parse(segment.data).data)
+            self._files.receive(space_packet.parse(packet).data)
         except FrameError:
             self.counts = self.counts._replace(malformed=self.counts.malformed + 1)
 
@@ -175,3 +181,11 @@ class GroundLink:
                 self._told_s[verdict] = now_s
                 self._terminal.tell(now_s, FRAMES_REFUSED, frames, verdict)
                 del self._untold[verdict]
+
+
+def _packets(data: bytes) -> Iterator[bytes]:
+    """Packets of a segment by their lengths (232.0-B-4, 4.1.3.2.2: it may have several); a rest counts as one."""
+    while data:
+        end = HEADER_OCTETS + 1 + int.from_bytes(data[HEADER_OCTETS - 2 : HEADER_OCTETS], "big")
+        yield data[:end]
+        data = data[end:]

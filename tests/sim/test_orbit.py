@@ -84,6 +84,11 @@ def test_the_epoch_counts_in_any_time_zone():
     [
         (VANGUARD[0][:68] + "4", VANGUARD[1], "TLE line 1: expected checksum 3, found '4'"),
         (VANGUARD[0], VANGUARD[1].replace("34.2682", "34.2683"), "TLE line 2: expected checksum 8, found '7'"),
+        (
+            VANGUARD[0][:17] + "0" + VANGUARD[0][18:],
+            VANGUARD[1],
+            "expected a blank before the year of the epoch in column 18",
+        ),
         (VANGUARD[0][:60], VANGUARD[1], "TLE line 1: expected 69 ASCII characters, found 60"),
         (VANGUARD[1], VANGUARD[0], "TLE line 1: expected it to begin with '1 ', found '2 '; mind the lines' order"),
         (VANGUARD[0], repaired(VANGUARD[1].replace("00005", "00006")), "found 00005 in line 1 and 00006 in line 2"),

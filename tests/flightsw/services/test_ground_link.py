@@ -136,6 +136,14 @@ def test_a_telecommand_is_carried_out_and_verified(terminal, tmp_path, kind):
     assert line.link.counts.packets == 1
 
 
+def test_a_frame_may_have_several_packets(line):
+    frame = tc_frame.build(TcFrame(SPACECRAFT, COMMANDS, 0, b"\xc0" + ping(5) + ping(6) + ping(7)[:-1], bypass=True))
+    line.link.receive(cltu.encode(frame), 0.0)
+    line.run(lambda: len(line.reports(17, 2)) == 2 and line.reports(1, 2))
+    assert bytes(line.reports(1, 2)[0].source_data) == ping(7)[:4] + bytes([FailureCode.WRONG_LENGTH])
+    assert line.link.counts.packets == 3
+
+
 @pytest.mark.parametrize(("kind", "parse"), [("aos", parse_aos), ("tm", parse_tm)])
 def test_every_frame_down_is_whole_and_has_the_clcw(terminal, tmp_path, kind, parse):
     line = Line(terminal, tmp_path, GroundChannel(SPACECRAFT, kind))
