@@ -139,3 +139,9 @@ def _check(number: int, line: str) -> None:
                 f"TLE line {number}, columns {field.first}-{field.last}: expected {field.name} like "
                 f"{field.example!r}, found {found!r}"
             )
+        # SGP4's reader takes what stands before a field for a part of it
+        if field is not _SATELLITE and line[field.first - 2] != " ":
+            raise ConfigError(
+                f"TLE line {number}, column {field.first - 1}: expected a blank before the {field.name}, "
+                f"found {line[field.first - 2]!r}; the line is damaged, fetch it again"
+            )

@@ -109,6 +109,7 @@ def damage(line: str, column: int, text: str) -> str:
         (LINE1, damage(LINE2, 9, " 51,6416"), "TLE line 2, columns 9-16: expected inclination like"),
         (LINE1, damage(LINE2, 27, "0.00670"), "TLE line 2, columns 27-33: expected eccentricity like"),
         (damage(LINE1, 19, "08264,5178"), LINE2, "TLE line 1, columns 19-32: expected epoch like"),
+        (damage(LINE1, 18, "0"), LINE2, "TLE line 1, column 18: expected a blank before the epoch, found '0'"),
         (LINE1.replace("U", "é"), LINE2, "TLE line 1: expected"),
         ("", "", "TLE line 1: expected 69 columns, found 0"),
     ],
