@@ -128,6 +128,7 @@ def _resilience(record: MeshRecord) -> dict[str, Any]:
         },
         "single_ground_point": {"other_pairs_parted": int(found.parted_ground.max(initial=0))},
         "disjoint_paths_least": int(found.disjoint.min()),
+        "connectivity": found.connectivity.tolist(),
         "connected_after_loss": {
             "satellites": lost,
             **{curve.kind: _connected(curve, lost) for curve in found.curves},

@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-report", action="store_true", help="leave out report.html")
     parser.add_argument("--runs", type=int, metavar="N", help="a campaign: N simulations, each with a seed of its own")
     parser.add_argument("--jobs", type=int, metavar="J", help="processes of a campaign (default: one a CPU)")
+    parser.add_argument(
+        "--dask", metavar="tcp://HOST:PORT", help="a Dask scheduler, and its workers instead of processes"
+    )
     parser.add_argument("--link", metavar="A,B", help="write scenario.toml of two satellites for `beamlock run`")
     parser.add_argument("--at-s", type=float, default=0.0, metavar="S", help="of --link: not before (default: 0)")
 
@@ -45,7 +48,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.link is not None:
         return _link(scenario, arguments.link, arguments.at_s, folder)
     if arguments.runs is not None:
-        return _campaign(scenario, arguments.runs, arguments.jobs or os.cpu_count() or 1, folder)
+        return _campaign(scenario, arguments, folder)
     return _run(scenario, folder, not arguments.no_report)
 
 
@@ -105,20 +108,22 @@ def _link(scenario: Any, names: str, at_s: float, folder: Path) -> int:
     return 0
 
 
-def _campaign(scenario: Any, runs: int, jobs: int, folder: Path) -> int:
+def _campaign(scenario: Any, arguments: argparse.Namespace, folder: Path) -> int:
     import numpy as np
 
     from hil.mesh_campaign import TABLE, mesh_campaign
     from hil.mesh_tables import require_pyarrow
-    from hil.workers import processes
+    from hil.workers import dask, processes
 
     require_pyarrow()
+    runs = arguments.runs
+    workers = processes(arguments.jobs or os.cpu_count() or 1) if arguments.dask is None else dask(arguments.dask)
     show = sys.stderr.isatty()
 
     def progress(done: int) -> None:
         print(f"\r{done} of {runs} runs", end="\n" if done == runs else "", file=sys.stderr, flush=True)
 
-    rows = mesh_campaign(scenario, runs, folder, processes(jobs), progress if show else None)
+    rows = mesh_campaign(scenario, runs, folder, workers, progress if show else None)
     print(f"runs        {runs}, table {folder / TABLE}")
     for key, name, scale, unit in (
         ("crosslinks.availability.mean", "crosslinks", 100.0, "% up"),

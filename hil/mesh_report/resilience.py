@@ -78,6 +78,7 @@ def losses(record: MeshRecord, summary: Mapping[str, Any]) -> str:
         ),
         ("paths of a pair that share no satellite, at least", str(found["disjoint_paths_least"])),
         ("parts that the satellites fell into, at most", str(found["components_most"])),
+        ("satellites whose loss parts the others, at least", str(min(found["connectivity"]))),
         ("satellites that alone held others to the rest at some time", str(len(found["articulation_satellites"]))),
     ]
     left = [

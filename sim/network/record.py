@@ -94,6 +94,7 @@ class Resilience:
     t_s: NDArray[np.float64]  # (C,)
     disjoint: NDArray[np.int32]  # (C, P) paths of a pair that share no satellite
     cut: tuple[NDArray[np.int32], ...]  # F times: a smallest set of satellites that parts a flow's ends, at the first
+    connectivity: NDArray[np.int32]  # (C,) fewest satellites whose loss parts those that have a crosslink
     parted: NDArray[np.int32]  # (C, S) pairs that the loss of this satellite alone parts
     parted_ground: NDArray[np.int32]  # (C, G) pairs of other ground points that the loss of this one parts
     recovery_s: NDArray[np.float64]  # (C, S) until all pairs routed over a satellite have a new route; NaN: none is

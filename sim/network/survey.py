@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.network.centrality import betweenness
-from sim.network.connectivity import disjoint_paths, single_losses, smallest_cut
+from sim.network.connectivity import disjoint_paths, single_losses, smallest_cut, vertex_connectivity
 from sim.network.knowledge import known_at
 from sim.network.mesh import Mesh, RoutingModel
 from sim.network.record import LOST_SHARE, LossCurve, Resilience
@@ -48,10 +48,11 @@ def survey(
     n = satellites + len(mesh.points)
     rng = np.random.default_rng(seed)
     nodes = (satellites + pairs).astype(np.int32)
-    disjoint, parted, parted_ground, recovery = [], [], [], []
+    disjoint, connectivity, parted, parted_ground, recovery = [], [], [], [], []
     for picture in pictures:
         edges = n, picture.a, picture.b, satellites
         disjoint.append(disjoint_paths(*edges, nodes))
+        connectivity.append(_connectivity(picture, satellites))
         lost = single_losses(*edges, nodes).sum(axis=1)
         parted.append(lost[:satellites])
         parted_ground.append(lost[satellites:])
@@ -62,11 +63,22 @@ def survey(
         t_s=np.array([picture.t_s for picture in pictures]),
         disjoint=np.array(disjoint),
         cut=tuple(np.zeros(0, np.int32) if cut is None else cut for cut in cuts),
+        connectivity=np.array(connectivity, np.int32),
         parted=np.array(parted, np.int32),
         parted_ground=np.array(parted_ground, np.int32),
         recovery_s=np.array(recovery),
         curves=tuple(_curves(pictures, mesh, n, nodes, rng)),
     )
+
+
+def _connectivity(picture: Picture, satellites: int) -> int:
+    """Fewest satellites whose loss parts those that have a crosslink; 0 where they are in parts, or none has one."""
+    crosslinks = (picture.a < satellites) & (picture.b < satellites)
+    linked, ends = np.unique(np.stack((picture.a[crosslinks], picture.b[crosslinks])), return_inverse=True)
+    if not len(linked):
+        return 0
+    a, b = ends.reshape(2, -1).astype(np.int32)
+    return vertex_connectivity(len(linked), a, b)
 
 
 def _curves(pictures: Sequence[Picture], mesh: Mesh, n: int, pairs: Nodes, rng: np.random.Generator) -> list[LossCurve]:

@@ -137,6 +137,7 @@ def a_record(gateways=3, flows=1, served=True, names=tuple(f"r-{i}" for i in ran
             t_s=np.array([300.0]),
             disjoint=np.full((1, len(pairs)), 2, np.int32),
             cut=(np.array([1, 4], np.int32),) * flows,
+            connectivity=np.array([2], np.int32),
             parted=np.zeros((1, 6), np.int32),
             parted_ground=np.zeros((1, gateways), np.int32),
             recovery_s=np.array([[0.123, np.nan, 0.045, np.nan, np.nan, np.nan]]),

@@ -45,6 +45,7 @@ def test_losses_on_a_ring_are_counted():
     ends = np.array([(SATELLITES, SATELLITES + 1)], np.int32)
     found = survey([ring()], mesh, PAIRS, ends, np.random.SeedSequence(1))
     assert found.disjoint.tolist() == [[2, 1, 1]]
+    assert found.connectivity.tolist() == [2]
     (cut,) = found.cut
     assert len(cut) == 2
     # satellite 1 alone sees point 2, and parts both of its pairs
