@@ -72,6 +72,8 @@ class GroundChannel:
                 spacecraft_id=self.spacecraft_id,
                 virtual_channels=channels,
                 key_id=key,
+                # a receiver that starts anew takes the very next frame: the ground's client comes and goes
+                ahead=0 if direction == "receive" else None,
             )
             for key, (kind, direction, channels) in enumerate([*rows, *rows], self.first_key)
         ]

@@ -232,9 +232,10 @@ def test_what_was_recorded_is_refused_again_and_after_a_restart(terminal, make_t
         second.link.receive(b"".join(recorded), 0.0)
         assert second.link.counts.packets == 0
         assert second.link.verdicts[Verdict.REPLAYED] == 1
-        # and the ground's own restart uses no number twice
+        # the ground's own restart uses no number twice, and takes the next frame down as if nothing had been
         second.station.command(ping(10))
-        second.run(lambda: second.reports(17, 2))
+        second.run(lambda: second.reports(17, 2), 2.0)
+        assert second.station.verdicts[Verdict.REPLAYED] == 0
     finally:
         second.close()
 
