@@ -17,10 +17,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from flightsw.errors import ConfigError
-from hil.configuration import Model, first_problem, read_table, shipped_in
+from hil.configuration import Model, checked, read_table, shipped_in
 from hil.protocol import Kind
 from hil.realtime import RealTimeModel
 from hil.scenario import Scenario
@@ -211,10 +211,7 @@ def load(name: str) -> Bench:
     Raises ConfigError, in one line that names file and key, for everything that is wrong with it.
     """
     path, table = read_table("bench", name, files("hil").joinpath("benches"), f"those shipped: {', '.join(shipped())}")
-    try:
-        return Bench.model_validate(table, context={"folder": path.parent})
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {first_problem(error)}") from None
+    return checked(Bench, path, table, folder=path.parent)
 
 
 def _same_port(one: Address, other: Address) -> bool:

@@ -1,19 +1,41 @@
 """What the TOML files that people write have in common: how they are found and checked, and what is said of a fault."""
 
 import tomllib
+from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from flightsw.errors import ConfigError
+
+
+def _utc(epoch: datetime) -> datetime:
+    if epoch.tzinfo is None:
+        raise ValueError("expected a time zone, as in 2026-03-20T12:00:00Z")
+    return epoch.astimezone(UTC)
+
+
+#: A moment with its time zone, kept in UTC.
+Epoch = Annotated[datetime, AfterValidator(_utc)]
 
 
 class Model(BaseModel):
     """A table of a file: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Table = TypeVar("Table", bound=Model)
+
+
+def checked(model: type[Table], path: Path, table: dict[str, Any], **context: Any) -> Table:
+    """A file's table as a model, whose validators see `context`. Raises ConfigError naming file and key."""
+    try:
+        return model.model_validate(table, context=context)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {first_problem(error)}") from None
 
 
 def shipped_in(folder: Traversable) -> dict[str, str]:

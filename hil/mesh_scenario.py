@@ -1,14 +1,12 @@
 """Scenarios of the mesh: TOML files read into a model, checked as a whole before anything is simulated."""
 
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from flightsw.errors import ConfigError
-from hil.configuration import Model, first_problem, read_table, shipped_in
+from hil.configuration import Epoch, Model, checked, read_table, shipped_in
 from sim.network.assignment import Policy
 from sim.network.constellation import ShellModel
 from sim.network.failures import FailureModel
@@ -40,7 +38,7 @@ class MeshScenario(Model):
 
     name: str
     description: str
-    epoch: datetime
+    epoch: Epoch
     duration_s: float = Field(gt=0, le=7 * 86_400)
     step_s: float = Field(1.0, gt=0, le=60)
     seed: int = Field(1, ge=0)
@@ -54,13 +52,6 @@ class MeshScenario(Model):
     flows: list[FlowModel] = Field(default_factory=list)
     gateways: GatewaysModel = GatewaysModel()
     failures: list[FailureModel] = Field(default_factory=list)
-
-    @field_validator("epoch")
-    @classmethod
-    def _utc(cls, epoch: datetime) -> datetime:
-        if epoch.tzinfo is None:
-            raise ValueError("expected a time zone, as in 2026-03-20T12:00:00Z")
-        return epoch.astimezone(UTC)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -100,7 +91,4 @@ def load(name: str) -> MeshScenario:
         table["tle_file"] = str(path.parent / table["tle_file"])
     if isinstance(links, dict) and links.get("acquisition") not in (None, MEASURED, ZERO):
         links["acquisition"] = str(path.parent / str(links["acquisition"]))
-    try:
-        return MeshScenario.model_validate(table)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {first_problem(error)}") from None
+    return checked(MeshScenario, path, table)

@@ -3,16 +3,14 @@
 A scenario names two terminals. What both share stands in `[both]`; `[terminals.NAME]` adds to it or overrides it.
 """
 
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from flightsw.errors import ConfigError
 from flightsw.settings import TerminalSettings
-from hil.configuration import Model, first_problem, read_table, shipped_in
+from hil.configuration import Epoch, Model, checked, read_table, shipped_in
 from hil.faults import FaultModel
 from sim.terminal import HardwareModel
 
@@ -131,7 +129,7 @@ class Scenario(Model):
 
     name: str
     description: str
-    epoch: datetime
+    epoch: Epoch
     duration_s: float = Field(gt=0, le=86_400)
     seed: int = Field(1, ge=0)
     sample_rate_hz: int = Field(10_000, ge=1000, le=30_000, multiple_of=100)
@@ -140,13 +138,6 @@ class Scenario(Model):
     terminals: dict[str, TerminalModel]
     timeline: list[TimelineEntry] = Field(default_factory=list)
     faults: list[FaultModel] = Field(default_factory=list)
-
-    @field_validator("epoch")
-    @classmethod
-    def _utc(cls, epoch: datetime) -> datetime:
-        if epoch.tzinfo is None:
-            raise ValueError("expected a time zone, as in 2026-03-20T12:00:00Z")
-        return epoch.astimezone(UTC)
 
     @model_validator(mode="after")
     def _two_terminals(self) -> Self:
@@ -178,10 +169,7 @@ def load(name: str) -> Scenario:
     path, table = read_table(
         "scenario", name, files("sim").joinpath("scenarios"), "`beamlock run --list` shows those shipped"
     )
-    try:
-        return Scenario.model_validate(_spread(table, path.parent))
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {first_problem(error)}") from None
+    return checked(Scenario, path, _spread(table, path.parent))
 
 
 def _spread(table: dict[str, Any], folder: Path) -> dict[str, Any]:
