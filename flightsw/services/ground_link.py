@@ -152,7 +152,12 @@ class GroundLink:
         if farm is None or farm.receive(frame) is None:
             return
         if self._up is not None:
-            accepted, verdict = self._up.process(frame)
+            try:
+                accepted, verdict = self._up.process(frame)
+            except ConfigError:
+                # what cannot be kept as seen could come again after a restart
+                self._terminal.miss_storage()
+                return
             if accepted is None:
                 self._untold[verdict] += 1
                 return

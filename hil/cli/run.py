@@ -149,6 +149,9 @@ def _print_summary(summary: dict) -> None:  # type: ignore[type-arg]
             f"wall time   {row['rate_hz']} Hz: {100.0 * row['on_time_share']:.2f} % of {row['periods']} periods on "
             f"time, {row['late']} late, {row['skipped']} skipped, slipped by {row['slipped_s'] * 1e3:.1f} ms"
         )
+    for name, row in summary.get("ground", {}).items():
+        refused = row["damaged"] + row["malformed"] + sum(row["refused"].values())
+        print(f"ground      {name}: {row['frames']} frames up, {row['packets']} packets, {refused} refused")
     if "data" in summary:
         _print_data(summary["data"])
     print(f"link        {link['range_km']:.0f} km, point-ahead {link['point_ahead_urad']:.2f} urad")

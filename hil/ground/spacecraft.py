@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from flightsw.ccsds.security.association import AssociationState
+from flightsw.ccsds.security.association import AssociationState, Verdict
 from flightsw.errors import ConfigError
 from flightsw.hal import FRAME_RATE_HZ
 from flightsw.navigation.ephemeris import OemEphemeris
@@ -178,18 +178,27 @@ class Spacecraft:
         """Once a frame, after the terminal's and before its events are taken away."""
         self._now_s = now_s
         self.link.receive(self._port.receive(), now_s)
-        self._memory.keep_transactions()
+        try:
+            self._memory.keep_transactions()
+        except ConfigError:
+            self._terminal.miss_storage()
         self._port.send(self.link.frames(now_s))
+        try:
+            self._record()
+        except OSError:
+            self._terminal.miss_storage()
+
+    def _record(self) -> None:
         for packet in self.link.telemetry:
             self._recording.write(packet)
         self._frames += 1
         if self._frames % FRAME_RATE_HZ == 0:
             self._recording.flush()
 
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> dict[str, Any]:
         """What came up the line, and what became of it."""
-        verdicts = {verdict.name.lower(): n for verdict, n in self.link.verdicts.items() if n}
-        return {**self.link.counts._asdict(), **verdicts, "frames_not_taken": self._port.dropped}
+        refused = {each.name.lower(): n for each, n in self.link.verdicts.items() if n and each is not Verdict.ACCEPTED}
+        return {**self.link.counts._asdict(), "refused": refused, "frames_not_taken": self._port.dropped}
 
     def _load_ephemeris(self, name: str) -> None:
         try:

@@ -287,6 +287,21 @@ def test_nothing_goes_down_in_the_clear_when_its_association_is_stopped(secured)
     assert secured.link.counts.withheld > 0
 
 
+def test_a_telecommand_that_cannot_be_kept_as_seen_is_not_carried_out(secured, monkeypatch):
+    one, other = (
+        cltu.encode(tc_frame.build(TcFrame(SPACECRAFT, COMMANDS, 0, secured.station._data(COMMANDS, ping(n)), True)))
+        for n in (1, 2)
+    )
+    secured.link.receive(one, 0.0)
+
+    def full(*_):
+        raise ConfigError("counters: expected room, found a full disk")
+
+    monkeypatch.setattr("flightsw.services.counters.TwoCopies.write", full)
+    secured.link.receive(other, 0.0)
+    assert secured.link.counts.packets == 1
+
+
 def test_a_flood_of_forged_frames_makes_one_event_a_second(secured):
     rng = np.random.default_rng(1)
     secured.run(lambda: secured.station.ready)
