@@ -1,5 +1,5 @@
-# beamlock: `make demo` runs two terminals and writes a report, `make test` runs the tests.
-# Both make their own virtual environment; nothing else is needed than Python 3.11 or newer.
+# beamlock: `make demo` runs two terminals, passes a file through the Verilog and writes a report; `make test` runs the
+# tests. Both make their own virtual environment; nothing else is needed than Python 3.11 or newer and a C++ compiler.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test test-slow test-hdl-full lint benchmark clean
 
 demo: $(READY)
-	$(BIN)/beamlock run leo_crosslink --out runs/demo
+	$(BIN)/beamlock run leo_crosslink --payload docs/report.png --encoder rtl --out runs/demo
 
 test: lint
 	$(BIN)/pytest -n 2
