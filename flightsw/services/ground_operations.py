@@ -9,11 +9,12 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 
-from flightsw.ccsds.security.association import Verdict
-from flightsw.errors import BeamlockError
+from flightsw.ccsds.security.association import AssociationState, Verdict
+from flightsw.errors import BeamlockError, ConfigError
 from flightsw.services.cfdp.entity import Entity, Transfer
 from flightsw.services.declarations import ALL_MODES, CommandKind, Item
 from flightsw.services.events import EventKind, Severity
+from flightsw.services.keys import KeyState
 from flightsw.services.pus.failure import CommandRefused, FailureCode
 from flightsw.services.pus.functions import function
 from flightsw.services.security import SecurityServices
@@ -35,6 +36,14 @@ ASSOCIATION_STOP = function(
 ASSOCIATION_REKEY = function(
     26, "ASSOCIATION_REKEY", "Give a stopped association another active key", (_SPI, _KEY), ALL_MODES
 )
+_CHALLENGE = Item("challenge", "text", "", "16 octets that were not used before, as 32 hexadecimal digits")
+_LEAST = Item("counter", "u4", "", "the next number to send, or the lowest that is accepted")
+KEY_VERIFY = function(27, "KEY_VERIFY", "Answer a challenge to prove an active key", (_KEY, _CHALLENGE), ALL_MODES)
+KEY_INVENTORY = function(28, "KEY_INVENTORY", "Report the state of each key", (), ALL_MODES)
+ASSOCIATION_STATUS = function(29, "ASSOCIATION_STATUS", "Report where an association stands", (_SPI,), ALL_MODES)
+ASSOCIATION_COUNTER = function(
+    30, "ASSOCIATION_COUNTER", "Raise the counter of an association, never lower it", (_SPI, _LEAST), ALL_MODES
+)
 FUNCTIONS = (
     SEND_FILE,
     LOAD_EPHEMERIS,
@@ -43,6 +52,10 @@ FUNCTIONS = (
     ASSOCIATION_START,
     ASSOCIATION_STOP,
     ASSOCIATION_REKEY,
+    KEY_VERIFY,
+    KEY_INVENTORY,
+    ASSOCIATION_STATUS,
+    ASSOCIATION_COUNTER,
 )
 
 FRAMES_REFUSED = EventKind(
@@ -65,13 +78,38 @@ FILE_FAILED = EventKind(
     "{name} did not get through: {condition}",
     (_FILE, Item("condition", "text", "", "condition of the transaction, as 727.0-B-5 names it")),
 )
-EVENTS = (FRAMES_REFUSED, FILE_ARRIVED, FILE_SENT, FILE_FAILED)
+KEY_PROOF = EventKind(
+    44, "KEY_PROOF", Severity.INFO, "key {key} answers {proof}", (_KEY, Item("proof", "text", "", "hexadecimal digits"))
+)
+KEY_STATE = EventKind(
+    45,
+    "KEY_STATE",
+    Severity.INFO,
+    "key {key}: {state}",
+    (_KEY, Item("state", "u1", "", "state of the key", tuple(state.name for state in KeyState))),
+)
+ASSOCIATION_STATE = EventKind(
+    46,
+    "ASSOCIATION_STATE",
+    Severity.INFO,
+    "association {association}: {state}, key {key}, counter {counter}",
+    (
+        _SPI,
+        Item("state", "u1", "", "state of the association", tuple(state.name for state in AssociationState)),
+        Item("key", "text", "", "number of its key, or none"),
+        Item("counter", "text", "", "next number to send, or lowest that is accepted, or none"),
+    ),
+)
+EVENTS = (FRAMES_REFUSED, FILE_ARRIVED, FILE_SENT, FILE_FAILED, KEY_PROOF, KEY_STATE, ASSOCIATION_STATE)
 
 
 def functions(
-    files: Entity, load_ephemeris: Callable[[str], None], security: SecurityServices | None
+    files: Entity,
+    load_ephemeris: Callable[[str], None],
+    security: SecurityServices | None,
+    tell: Callable[..., None],
 ) -> dict[CommandKind, Callable[..., None]]:
-    """What to call for each function; those of security only where there is some."""
+    """What to call for each function; those of security only where there is some. tell: kind and values of an event."""
     table: dict[CommandKind, Callable[..., object]] = {
         SEND_FILE: lambda name: files.put(Path(name), name),
         LOAD_EPHEMERIS: load_ephemeris,
@@ -83,8 +121,31 @@ def functions(
             ASSOCIATION_START: security.start,
             ASSOCIATION_STOP: security.stop,
             ASSOCIATION_REKEY: security.rekey,
+            KEY_VERIFY: lambda key, challenge: tell(KEY_PROOF, key, proof(security, key, challenge)),
+            KEY_INVENTORY: lambda: _tell_keys(security, tell),
+            ASSOCIATION_STATUS: lambda spi: tell(ASSOCIATION_STATE, spi, *_standing(security, spi)),
+            ASSOCIATION_COUNTER: security.set_anti_replay_counter,
         }
     return {kind: _refusing(call) for kind, call in table.items()}
+
+
+def proof(security: SecurityServices, key: int, challenge: str) -> str:
+    """Hexadecimal digits that prove a key, for a challenge of 32. Raises ConfigError as `verify_key` does."""
+    try:
+        octets = bytes.fromhex(challenge)
+    except ValueError:
+        raise ConfigError(f"challenge: expected 32 hexadecimal digits, found {challenge!r}") from None
+    return security.verify_key(key, octets).hex()
+
+
+def _tell_keys(security: SecurityServices, tell: Callable[..., None]) -> None:
+    for key, state in security.key_inventory().items():
+        tell(KEY_STATE, key, list(KeyState).index(state))
+
+
+def _standing(security: SecurityServices, spi: int) -> tuple[int, str, str]:
+    state, key, counter = security.status(spi)
+    return state, "none" if key is None else str(key), "none" if counter is None else str(counter)
 
 
 def told(transfer: Transfer) -> tuple[EventKind, str] | tuple[EventKind, str, str]:

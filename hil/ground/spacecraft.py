@@ -26,6 +26,8 @@ from flightsw.services.cfdp.filestore import FolderFilestore
 from flightsw.services.cfdp.handlers import Timing
 from flightsw.services.commanding import Commanding
 from flightsw.services.counters import Counters
+from flightsw.services.declarations import Value
+from flightsw.services.events import EventKind
 from flightsw.services.ground_channel import KEYS, SEGMENT_OCTETS, WAYS, GroundChannel
 from flightsw.services.ground_link import GroundLink
 from flightsw.services.keys import KeyStore
@@ -159,7 +161,7 @@ class Spacecraft:
         self._memory = memory
         self._port = memory.port
         self._epoch = epoch
-        functions = ground_operations.functions(memory.files, self._load_ephemeris, memory.security)
+        functions = ground_operations.functions(memory.files, self._load_ephemeris, memory.security, self._tell)
         commanding = Commanding(terminal, memory.schedule, 0.0, functions)
         self.link = GroundLink(memory.channel, terminal, commanding, memory.files, memory.security)
         self._files = memory.folder / _FILES
@@ -199,6 +201,9 @@ class Spacecraft:
         """What came up the line, and what became of it."""
         refused = {each.name.lower(): n for each, n in self.link.verdicts.items() if n and each is not Verdict.ACCEPTED}
         return {**self.link.counts._asdict(), "refused": refused, "frames_not_taken": self._port.dropped}
+
+    def _tell(self, kind: EventKind, *values: Value) -> None:
+        self._terminal.tell(self._now_s, kind, *values)
 
     def _load_ephemeris(self, name: str) -> None:
         try:

@@ -149,7 +149,7 @@ def _ground(data: bytes) -> None:
     """A line from the ground: noise, CLTUs of anything, frames of anything, packets of anything."""
     terminal = _terminal()
     files = Entity(1, 0, MemoryFilestore(), Timing(1.0, 3, 10.0))
-    commanding = Commanding(terminal, functions=functions(files, lambda name: None, None))
+    commanding = Commanding(terminal, functions=functions(files, lambda name: None, None, lambda *_: None))
     link = GroundLink(GroundChannel(1), terminal, commanding, files, None)
     sequence_number = 0
     for what, part in _parts(data):

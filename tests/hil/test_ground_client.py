@@ -70,13 +70,16 @@ class Board:
         entity = Entity(77, 0, self.files, FILE_TIMING, 0, SEGMENT_OCTETS)
         self.loaded = []
         self.commanding = Commanding(
-            terminal, functions=ground_operations.functions(entity, self.loaded.append, security)
+            terminal, functions=ground_operations.functions(entity, self.loaded.append, security, self.tell)
         )
         self.link = GroundLink(GroundChannel(77, kind), terminal, self.commanding, entity, security)
         self.up, self.down = b"", b""
         self.deaf = False
         self.gone = None
         self.damage = None
+
+    def tell(self, kind, *values):
+        self.terminal.tell(self.now_s, kind, *values)
 
     def fly(self):
         self.now_s += FRAME_S
@@ -486,6 +489,21 @@ def test_with_security_both_ways(make_terminal, stores, tmp_path):
     assert way.contact.archive.now_s == before
     assert any(re.match(r"\d+ frames were dropped: BAD_MAC, ", text) for text in way.texts)
     assert re.search(r"frames dropped: \d+ BAD_MAC", way.contact.state())
+    way.contact.close()
+    security.close()
+
+
+def test_both_ends_prove_that_they_have_the_same_key(make_terminal, stores, tmp_path, capsys):
+    security = open_security(GroundChannel(77), stores[0], tmp_path / "associations", on_board=True)
+    way = Pass(Board(make_terminal(), security=security), keys=stores[1], key_file=tmp_path / "ground").go_on()
+    line = "KEY_VERIFY 1 " + "5a" * 16
+    Console(Flown([way]), print, print).execute(f"own {line}")
+    proof = capsys.readouterr().out.strip().rsplit(" ", 1)[1]
+    assert len(proof) == 32
+    assert not way.carried_out(line).failure
+    way.go_on(20)
+    assert any(text.endswith(f"key 1 answers {proof}") for text in way.texts)
+    assert way.carried_out("KEY_VERIFY 1 5a").failure == "completion: NOT_DONE"
     way.contact.close()
     security.close()
 

@@ -153,8 +153,7 @@ class Console:
         if not words:
             raise ConfigError(f"own: expected {WORDS['own'][0]}, found no command")
         contact, request = self._one(named, "own"), telecommand.request(words[0], words[1:])
-        contact.own(request)
-        self._write(f"{contact.name:8} own {request}: done")
+        self._write(f"{contact.name:8} own {request}: {contact.own(request)}")
 
     def _wait(self, named: Contact | None, words: list[str]) -> Task:
         condition, *rest = _between(words, 1, 2, "wait")

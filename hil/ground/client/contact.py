@@ -165,9 +165,9 @@ class Contact:
         self.verification.sent(command, telecommand.request, number)
         return command
 
-    def own(self, request: Request) -> None:
+    def own(self, request: Request) -> str:
         """Carry out at this end of the link what a telecommand asks for. Raises ConfigError as `carry_out` does."""
-        carry_out(request, self._security)
+        return carry_out(request, self._security)
 
     def state(self) -> str:
         """How the link is, in one line."""

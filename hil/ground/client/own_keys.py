@@ -13,23 +13,24 @@ from flightsw.services.security import SecurityServices
 from hil.ground.client.telecommand import Request
 
 
-def carry_out(request: Request, security: SecurityServices | None) -> None:
-    """Carry out here what a telecommand about keys or associations asks for.
+def carry_out(request: Request, security: SecurityServices | None) -> str:
+    """Carry out here what a telecommand about keys or associations asks for; what there is to read of it.
 
     Raises ConfigError for another telecommand, a link in the clear, and what cannot be done.
     """
     if security is None:
         raise ConfigError(f"own {request}: expected a link with security, found one in the clear: --keys FILE")
-    calls: dict[CommandKind, Callable[..., None]] = {
+    calls: dict[CommandKind, Callable[..., str | None]] = {
         ground_operations.KEY_ACTIVATE: security.activate_key,
         ground_operations.KEY_DEACTIVATE: security.deactivate_key,
         ground_operations.ASSOCIATION_START: security.start,
         ground_operations.ASSOCIATION_STOP: lambda spi: _stop(security, spi),
         ground_operations.ASSOCIATION_REKEY: security.rekey,
+        ground_operations.KEY_VERIFY: lambda key, challenge: ground_operations.proof(security, key, challenge),
     }
     if request.kind not in calls:
         raise ConfigError(f"own: expected {', '.join(kind.name for kind in calls)}, found {request.kind.name}")
-    calls[request.kind](*request.values)
+    return calls[request.kind](*request.values) or "done"
 
 
 def _stop(security: SecurityServices, spi: int) -> None:

@@ -24,9 +24,12 @@ from flightsw.services.ground_link import GroundLink
 from flightsw.services.ground_operations import (
     ASSOCIATION_REKEY,
     ASSOCIATION_START,
+    ASSOCIATION_STATUS,
     ASSOCIATION_STOP,
     KEY_ACTIVATE,
     KEY_DEACTIVATE,
+    KEY_INVENTORY,
+    KEY_VERIFY,
     functions,
 )
 from flightsw.services.keys import KeyStore
@@ -58,7 +61,9 @@ class Line:
         board, ground = (FolderFilestore(end / "files") for end in self.ends)
         self.files = Entity(SPACECRAFT, 0, board, FILE_TIMING, 0, SEGMENT_OCTETS)
         self.loaded = []
-        commanding = Commanding(terminal, None, 0.0, functions(self.files, self.loaded.append, securities[0]))
+        commanding = Commanding(
+            terminal, None, 0.0, functions(self.files, self.loaded.append, securities[0], self.tell)
+        )
         self.link = GroundLink(self.channel, terminal, commanding, self.files, securities[0])
         self.ground_files = Entity(0, SPACECRAFT, ground, FILE_TIMING, 0, SEGMENT_OCTETS)
         self.station = GroundStation(self.channel, self.ground_files, securities[1])
@@ -72,6 +77,9 @@ class Line:
                 store.activate(number)
         self.stores = [*getattr(self, "stores", []), store]
         return open_security(self.channel, store, end / "associations", on_board)
+
+    def tell(self, kind, *values):
+        self.terminal.tell(self.now_s, kind, *values)
 
     def close(self):
         for security in self.securities:
@@ -246,7 +254,9 @@ def test_a_key_is_replaced_by_command_without_a_gap(secured):
     def function(kind, *values):
         data = kind.encode(*values)
         packet = bytes(
-            PusTc(service=8, message_subtype=1, apid=1, seq_count=values[0], app_data=data, ack_flags=0b1111).pack()
+            PusTc(
+                service=8, message_subtype=1, apid=1, seq_count=kind.arguments[0].fixed, app_data=data, ack_flags=0b1111
+            ).pack()
         )
         before = len(secured.reports(1, 7))
         secured.station.command(packet)
@@ -266,6 +276,18 @@ def test_a_key_is_replaced_by_command_without_a_gap(secured):
     assert board.status(4).state == 2
     secured.station.command(ping(500))
     secured.run(lambda: secured.reports(17, 2))
+    # what an operator may ask of it
+    challenge = "00112233445566778899aabbccddeeff"
+    function(KEY_VERIFY, 4, challenge)
+    function(KEY_INVENTORY)
+    function(ASSOCIATION_STATUS, 4)
+    function(ASSOCIATION_STATUS, 1)
+    texts = [event.text for event in secured.events]
+    assert f"key 4 answers {ground.verify_key(4, bytes.fromhex(challenge)).hex()}" in texts
+    assert {"key 1: DEACTIVATED", "key 2: ACTIVE", "key 9: PRE_ACTIVATION"} <= set(texts)
+    counter = next(text for text in texts if text.startswith("association 4: OPERATIONAL, key 4, counter "))
+    assert int(counter.rsplit(" ", 1)[1]) > 1
+    assert "association 1: UNKEYED, key none, counter none" in texts
     # the last one that takes telecommands stays
     secured.station.command(
         bytes(PusTc(service=8, message_subtype=1, apid=1, seq_count=9, app_data=ASSOCIATION_STOP.encode(4)).pack())
