@@ -69,7 +69,8 @@ def read_acquisition_times(path: Path) -> NDArray[np.float64]:
     try:
         table = parquet.read_table(path, columns=[_TIME])
     except (OSError, pyarrow.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+        # of a file that is not there pyarrow says its name alone
+        reason = str(error).splitlines()[0] if path.exists() else "no file"
         raise ConfigError(
             f"{path}: expected the campaign.parquet of a campaign, found: {reason}; "
             "make one by `beamlock campaign`, or take measured or zero"
