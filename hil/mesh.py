@@ -8,6 +8,7 @@ DIR/crosslinks.parquet         a row a crosslink
 DIR/crosslink_events.parquet   a row a change of state
 DIR/gaps.parquet               a row a time without service
 DIR/report.html                the page
+DIR/animation.html             the network in motion
 ```
 """
 

@@ -65,6 +65,13 @@ def sun_position(epoch: datetime, t_s: NDArray[np.float64], frame: Frame) -> Vec
     return position
 
 
+def sun_direction(epoch: datetime, t_s: NDArray[np.float64], frame: Frame) -> Vectors:
+    """Unit vectors (n, 3) from Earth's centre to the sun, as `sun_position` has them."""
+    position = sun_position(epoch, t_s, frame)
+    direction: Vectors = position / np.linalg.norm(position, axis=1, keepdims=True)
+    return direction
+
+
 def sun_offset(
     orbit: Orbit,
     t_s: NDArray[np.float64],

@@ -132,6 +132,8 @@ class CltuReceiver:
 
     def push(self, octets: bytes) -> list[bytes]:
         """What the CLTUs that these octets complete carried: whole frames and fill, end to end."""
+        if not octets:
+            return []
         self._held += octets
         found, _ = decode(self._held)
         whole = [each for each in found if each.tail]

@@ -54,8 +54,7 @@ class Counts(NamedTuple):
     """What came up since the start, and what did not get through.
 
     damaged: TC frames that are none. packets: handed on. malformed: segments of a longer unit, packets of files that
-    are none. withheld:
-    frames down that had no association at work.
+    are none. withheld: frames down that had no association at work.
     """
 
     frames: int = 0
@@ -99,6 +98,7 @@ class GroundLink:
         self._multiplexer = Multiplexer(outer if self._down is None else self._down.inner, [TELEMETRY, FILES_DOWN])
         self._reports: list[bytes] = []
         self._frames_a_turn = max(1, round(DOWNLINK_BPS * FRAME_S / (8 * outer.length_octets)))
+        self._none: Octets = np.zeros((0, outer.length_octets), np.uint8)
         self._quiet_s = 0.0
         self._untold: Counter[Verdict] = Counter()
         self._told_s = dict.fromkeys(Verdict, -_EVENT_S)
@@ -135,17 +135,18 @@ class GroundLink:
             multiplexer.put(FILES_DOWN, b"".join(pdus))
         self._quiet_s += FRAME_S
         n = min(multiplexer.waiting_frames, self._frames_a_turn) or int(self._quiet_s >= _CLCW_S)
-        if n:
-            self._quiet_s = 0.0
+        if not n:
+            return self._none
+        self._quiet_s = 0.0
         frames = multiplexer.frames(n, clcw.pack(self._farms[COMMANDS].clcw()))
-        if self._down is None or not n:
+        if self._down is None:
             return frames
         try:
             return self._down.apply(frames)
         except ConfigError:
             # its association was stopped by command: nothing goes down in the clear instead
             self.counts = self.counts._replace(withheld=self.counts.withheld + n)
-            return np.zeros((0, self._down.outer.length_octets), np.uint8)
+            return self._none
 
     def _take(self, frame: TcFrame, now_s: float) -> None:
         farm = self._farms.get(frame.virtual_channel)

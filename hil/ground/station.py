@@ -9,7 +9,6 @@
 """
 
 from collections import deque
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,6 @@ from flightsw.ccsds.clcw import Clcw
 from flightsw.ccsds.coding.synchronizer import ASM_32, FrameSynchronizer
 from flightsw.ccsds.demultiplexer import Demultiplexer
 from flightsw.ccsds.fop import Directive, Fop, FopState, Notice, Order, Transfer
-from flightsw.ccsds.packets import Packets
 from flightsw.ccsds.security.association import Verdict
 from flightsw.ccsds.security.frames import FrameSecurity
 from flightsw.ccsds.security.tc import TcSecurity
@@ -119,7 +117,7 @@ class GroundStation:
         if FILES_DOWN in packets:
             for packet in space_packet.read(packets[FILES_DOWN])[0]:
                 self._files.receive(packet.data)
-        return _cut(packets[TELEMETRY]) if TELEMETRY in packets else []
+        return list(packets.get(TELEMETRY, ()))
 
     def send(self, now_s: float) -> bytes:
         """The CLTUs to send now, end to end. `now_s`: of any clock that does not run back."""
@@ -176,8 +174,3 @@ class GroundStation:
                 self.outcomes.append(Outcome(request.identifier, False, self._alert))
             if notice in (Notice.ACCEPT, Notice.REJECT):
                 self._taken = True
-
-
-def _cut(packets: Packets) -> list[bytes]:
-    octets = packets.octets.tobytes()
-    return [octets[a:b] for a, b in pairwise(packets.fences.tolist())]

@@ -31,7 +31,7 @@ from sim.network.grid import Grid
 from sim.network.mounts import BLOCKED, misfit_of
 from sim.network.terminals import Limits, Obstacle, TerminalsModel, body_axes, dazzled, in_reach
 from sim.network.terminals import limits as limits_of
-from sim.sun import sun_position
+from sim.sun import sun_direction
 
 Floats = NDArray[np.float64]
 Policy = Literal["grid", "nearest", "demand"]
@@ -135,10 +135,10 @@ def _candidates(constellation: Constellation, limits: Limits, t_s: float) -> tup
     """All that range, Earth, turn and sun allow at `t_s`: keys (C,), length in m (C,), misfit (C, 2, M)."""
     t = np.array([t_s])
     position, velocity = (vectors[0] for vectors in constellation.states(t))
-    sun = sun_position(constellation.epoch, t, "TEME")[0]
+    sun = sun_direction(constellation.epoch, t, "TEME")[0]
     axes, turn = body_axes(position, velocity)
     near = KDTree(position).query_pairs(limits.range_m, output_type="ndarray").astype(np.int64)
-    near = near[_possible(limits, position, velocity, turn, sun / np.linalg.norm(sun), near)]
+    near = near[_possible(limits, position, velocity, turn, sun, near)]
     key = np.sort(near[:, 0] * len(position) + near[:, 1])
     pairs = np.column_stack(np.divmod(key, len(position)))
     length = np.linalg.norm(position[pairs[:, 1]] - position[pairs[:, 0]], axis=1)

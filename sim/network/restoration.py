@@ -19,7 +19,7 @@ from sim.network.constellation import Constellation
 from sim.network.crosslinks import Crosslinks, State
 from sim.network.resilience import Floats, loss_curve
 from sim.network.terminals import TerminalsModel
-from sim.sun import sun_position
+from sim.sun import sun_direction
 
 
 def connected_after(
@@ -44,8 +44,7 @@ def connected_after(
     planned = plan(constellation, terminals, policy, np.full(len(alive), t_s), alive)
 
     position, velocity = (vectors[0] for vectors in constellation.states(np.array([t_s])))
-    sun = sun_position(constellation.epoch, np.array([t_s]), "TEME")[0]
-    sun /= np.linalg.norm(sun)
+    sun = sun_direction(constellation.epoch, np.array([t_s]), "TEME")[0]
     well = np.ones(satellites, np.bool_)
 
     def connected(mount: NDArray[np.int8], losses: Nodes) -> Floats:

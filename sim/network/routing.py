@@ -18,6 +18,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from flightsw.errors import ConfigError
+from sim.network.connectivity import adjacency
 
 Nodes = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -142,20 +143,8 @@ def _dijkstra(
     a: Nodes, b: Nodes, link_delay: Floats, sources: Nodes, relays: int, delay: Floats, predecessor: Nodes
 ) -> None:
     n = delay.shape[1]
-    first = np.zeros(n + 1, np.int32)
-    for m in range(len(a)):
-        first[a[m] + 1] += 1
-        first[b[m] + 1] += 1
-    for i in range(n):
-        first[i + 1] += first[i]
-    free = first[:-1].copy()
-    neighbour = np.empty(2 * len(a), np.int32)
-    weight = np.empty(2 * len(a), np.float64)
-    for m in range(len(a)):
-        neighbour[free[a[m]]], weight[free[a[m]]] = b[m], link_delay[m]
-        free[a[m]] += 1
-        neighbour[free[b[m]]], weight[free[b[m]]] = a[m], link_delay[m]
-        free[b[m]] += 1
+    first, neighbour, link = adjacency(n, a, b)
+    weight = link_delay[link]
     # a node is pushed again with each better delay, at most once a direction of a link; what is stale is skipped
     key = np.empty(2 * len(a) + 1, np.float64)
     node = np.empty(2 * len(a) + 1, np.int32)

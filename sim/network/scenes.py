@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim.network.ground import positions
 from sim.network.mesh import Mesh
-from sim.sun import sun_position
+from sim.sun import sun_direction
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +46,5 @@ def scene(mesh: Mesh, t_s: float) -> Scene:
 def _block(mesh: Mesh, t_s: Floats) -> list[Scene]:
     position, velocity = mesh.constellation.states(t_s)
     ground = positions(mesh.points, mesh.constellation.epoch, t_s)
-    sun = sun_position(mesh.constellation.epoch, t_s, "TEME")
-    sun /= np.linalg.norm(sun, axis=1, keepdims=True)
+    sun = sun_direction(mesh.constellation.epoch, t_s, "TEME")
     return [Scene(*of_step) for of_step in zip(position, velocity, ground, sun, strict=True)]
